@@ -1,7 +1,7 @@
 """The launcher: PID 1 of a sandbox container and all that it starts. Standard library only.
 
     start.py        sets up the container once, forks the supervisor, becomes the zygote
-    zygote.py       PID 1. Forks a process per request and reaps all. Its memory never holds a job's data.
+    zygote.py       PID 1. Forks a process per request and reaps all, in C. Its memory never holds a job's data.
     supervisor.py   speaks with the host over the container's stdin and stdout; runs one job at a time
     case.py         one case: descriptors, limits, facts
     processes.py    the supervisor's connection to the zygote
@@ -12,7 +12,7 @@
     meter.py        CPU and memory as the container's cgroup (v1 or v2) counts them
     seccomp.py      a filter on top of Docker's own
     wire.py         frames; shared with the host
-    runner.py       in the forked process: drops privileges and runs what was asked
+    runner.py       in the forked process: reads what it is to do, and does it
     commands.py     compilers, and programs of other languages than Python
     program.py      loads and runs a candidate's program; calls.py: calls its functions
     channel.py      assert tests in two processes: what their two sides say to each other

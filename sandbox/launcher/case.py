@@ -27,6 +27,8 @@ MAX_RESULT_BYTES = 4096
 _FIRST_LOOK_SECONDS = 0.01
 """Most cases are over by then and are never looked at."""
 _MAX_CPUS = os.cpu_count() or 1
+_NOTHING = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+"""What a process gets that needs no more than its program; see :func:`sandbox.launcher.runner.run`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,20 +198,22 @@ class Case:
             os.mkdir(clean.OUT, 0o700)
             os.chown(clean.OUT, uid, uid)
         elif role != "test" and blobs:
-            clean.write_file(f"{home}/main.py", blobs[0])
+            clean.write_file(f"{home}/{clean.MAIN}", blobs[0])
         stdin_fd, stdout = self._standard_streams(role, uid, stdin, plan is not None and plan.stream)
         stderr, self._output[f"{role}.stderr"] = self._fds.pipe(streams.MAX_STDERR, uid, tail=role != "compile")
         report, self._output[f"{role}.report"] = self._fds.pipe(self._limits.report_bytes, uid)
-        spec = self._fds.memory_file(wire.pack(header, blobs))
-        request = {
-            "role": role,
-            "uid": uid,
-            "home": home,
-            "processes": self._limits.processes,
-            "cpu": self._limits.cpu_stop_seconds,
-            "stack": self._limits.stack_bytes,
-        }
-        self._pids[role] = self._zygote.fork(request, [stdin_fd, stdout, stderr, spec, report, *extra])
+        is_plain = not header and len(blobs) == 1
+        spec = _NOTHING if is_plain else self._fds.memory_file(wire.pack(header, blobs))
+        limits = self._limits
+        self._pids[role] = self._zygote.fork(
+            role,
+            uid,
+            home,
+            limits.processes,
+            limits.cpu_stop_seconds,
+            limits.stack_bytes,
+            [stdin_fd, stdout, stderr, spec, report, *extra],
+        )
         for fd in (stdin_fd, stdout, stderr, report):
             self._fds.release(fd)
         if self._link is not None:

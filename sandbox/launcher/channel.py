@@ -32,6 +32,7 @@ from sandbox import values
 BUILT_IN_TYPES = {name: kind for name, kind in vars(builtins).items() if isinstance(kind, type)}
 
 _LENGTH = struct.Struct(">I")
+_CHUNK = 1 << 16
 
 
 class ChannelClosedError(Exception):
@@ -44,7 +45,8 @@ class Channel:
     def __init__(self, fd: int, other: values.Other, build: values.Build) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=fd)
         self._other = other
-        self._build = build
+        self._decoder = values.Decoder(live=True, build=build)
+        self._received = b""
 
     def send(self, message: list[Any]) -> None:
         """Raises NotPlainError, TooLargeError (nothing was sent), ChannelClosedError."""
@@ -56,10 +58,14 @@ class Channel:
 
     def receive(self) -> list[Any]:
         """Raises ChannelClosedError, MalformedError."""
-        (length,) = _LENGTH.unpack(self._exactly(_LENGTH.size))
+        self._fill(_LENGTH.size)
+        (length,) = _LENGTH.unpack_from(self._received)
         if length > values.MAX_BYTES:
             raise values.MalformedError(f"message of {length} bytes")
-        message = values.decode(self._exactly(length), live=True, build=self._build)
+        end = _LENGTH.size + length
+        self._fill(end)
+        text, self._received = self._received[_LENGTH.size : end], self._received[end:]
+        message = self._decoder.decode(text)
         if type(message) is not list or not message or type(message[0]) is not str:
             raise values.MalformedError("a message is a list that starts with its kind")
         return message
@@ -68,14 +74,19 @@ class Channel:
         """Close the descriptor."""
         self._socket.close()
 
-    def _exactly(self, length: int) -> bytes:
-        data = bytearray()
-        while len(data) < length:
+    def _fill(self, length: int) -> None:
+        """Wait until ``length`` bytes are there. A message mostly comes whole."""
+        if len(self._received) >= length:
+            return
+        parts = [self._received]
+        missing = length - len(self._received)
+        while missing > 0:
             try:
-                part = self._socket.recv(min(length - len(data), 1 << 20))
+                part = self._socket.recv(max(missing, _CHUNK))
             except OSError as error:
                 raise ChannelClosedError from error
             if not part:
                 raise ChannelClosedError
-            data += part
-        return bytes(data)
+            parts.append(part)
+            missing -= len(part)
+        self._received = b"".join(parts)

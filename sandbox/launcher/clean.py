@@ -11,6 +11,8 @@ WORK = "/w"
 PROGRAM = f"{WORK}/a"
 """What a job's cases share: a compiled program, or further files of an interpreted one. Nobody but root can change
 it. It stays from case to case."""
+MAIN = "main.py"
+"""A Python program's main source, in its working directory."""
 OUT = f"{WORK}/o"
 """Where a compile leaves what it makes."""
 MAX_ARTEFACT_FILES = 64
@@ -128,11 +130,28 @@ def _empty(place: str, keep: str | None) -> bool:
     names = _names(place, keep)
     for name in names:
         path = f"{place}/{name}"
-        if os.path.isdir(path) and not os.path.islink(path):
-            shutil.rmtree(path)
-        else:
-            os.unlink(path)
+        if not _remove_home(path):
+            _remove(path)
     return not names or not _names(place, keep)
+
+
+def _remove_home(path: str) -> bool:
+    """Remove a working directory that holds no more than the program, as most do."""
+    if not path.startswith(f"{WORK}/"):
+        return False
+    try:
+        os.unlink(f"{path}/{MAIN}")  # nobody but root can make ``path`` itself a link
+        os.rmdir(path)
+    except OSError:
+        return False
+    return True
+
+
+def _remove(path: str) -> None:
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)
 
 
 def write_file(path: str, content: bytes) -> None:

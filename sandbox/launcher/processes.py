@@ -1,12 +1,27 @@
-"""The supervisor's end of the connection to the zygote."""
+"""The supervisor's end of the connection to the zygote: what crosses it are the structures of ``image/zygote.c``."""
 
 from __future__ import annotations
 
-import json
+import array
 import os
 import socket
+import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+
+MIB = 1024 * 1024
+STACK_BYTES = 100 * MIB
+"""Deep recursion in C (repr, pickle, json, regular expressions) is limited by memory, not by the usual 8 MiB. More
+where the memory limit is higher: a recursion that fits into its memory is no error."""
+OPEN_FILES = 512
+FILE_BYTES = 128 * MIB
+MAX_DESCRIPTORS = 8
+ROLE_BYTES, HOME_BYTES = 16, 32
+_SPARE_CPU_SECONDS = 2
+"""The kernel's own limit is a second line behind the supervisor's."""
+_REQUEST = struct.Struct(f"=IIQQQQ{ROLE_BYTES}s{HOME_BYTES}s")
+_ANSWER = struct.Struct("=iiqq")
+_FORKED, _REFUSED, _ENDED = range(3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,29 +44,34 @@ class Zygote:
         """For polling: readable when :meth:`read` has something."""
         return self._control.fileno()
 
-    def fork(self, request: dict[str, Any], fds: list[int]) -> int:
-        """Start a process (see :func:`sandbox.launcher.runner.run`) and return its pid.
+    def fork(
+        self, role: str, uid: int, home: str, processes: int, cpu_seconds: float, stack_bytes: int, fds: Sequence[int]
+    ) -> int:
+        """Start a process (see :func:`sandbox.launcher.runner.run`) in the folder ``home`` and return its pid.
 
         Raises:
             OSError: the kernel refused.
         """
-        socket.send_fds(self._control, [json.dumps(request).encode()], fds)
+        cpu, stack = int(cpu_seconds) + _SPARE_CPU_SECONDS, max(STACK_BYTES, stack_bytes)
+        request = _REQUEST.pack(uid, processes, cpu, stack, FILE_BYTES, OPEN_FILES, role.encode(), home.encode())
+        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))
+        self._control.sendmsg([request], [rights])
         while True:
-            message = self.read()
-            if "pid" in message:
-                return int(message["pid"])
-            if "error" in message:
-                raise OSError(message["error"])
+            kind, number = self.read()
+            if kind == _FORKED:
+                return number
+            if kind == _REFUSED:
+                raise OSError(number, os.strerror(number))
 
-    def read(self) -> dict[str, Any]:
-        """Wait for one message and take it in. Ends the supervisor if PID 1 is gone."""
-        data = self._control.recv(4096)
+    def read(self) -> tuple[int, int]:
+        """Wait for one answer and take it in: its kind and pid. Ends the supervisor if PID 1 is gone."""
+        data = self._control.recv(_ANSWER.size)
         if not data:
             os._exit(72)
-        message: dict[str, Any] = json.loads(data)
-        if "exit" in message:
-            self._exits[message["exit"]] = Exit(message["status"], message["maxrss"])
-        return message
+        kind, pid, status, maxrss_kib = _ANSWER.unpack(data)
+        if kind == _ENDED:
+            self._exits[pid] = Exit(status, maxrss_kib * 1024)
+        return kind, pid
 
     def ended(self, pid: int) -> Exit | None:
         """How ``pid`` ended, as far as is known; asking again gives the same answer."""

@@ -10,6 +10,7 @@ and for calls what ``calls.py`` says.
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import json
 import os
@@ -23,7 +24,10 @@ from typing import Any, NoReturn
 from sandbox.launcher import clean
 
 REPORT = 4
-PATH = "main.py"
+HOME = f"{clean.WORK}/s"
+"""The working directory of every program."""
+PATH = f"{HOME}/{clean.MAIN}"
+"""Of its main source."""
 MAX_MESSAGE = 2000
 
 
@@ -63,7 +67,7 @@ def explain(error: BaseException, sources: dict[str, str]) -> str:
 def compile_source(source: bytes) -> types.CodeType:
     """Compile, or report a compile error and end the process."""
     try:
-        return compile(source.decode("utf-8"), os.path.abspath(PATH), "exec", dont_inherit=True)
+        return compile(source.decode("utf-8"), PATH, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
         text = "".join(traceback.format_exception_only(error))
         sys.stderr.write(text)
@@ -76,11 +80,11 @@ def load(source: bytes, name: str, arguments: Sequence[str] = ()) -> dict[str, A
     """Execute the program as module ``name`` and return its namespace, or report why not and end the process."""
     code = compile_source(source)
     module = types.ModuleType(name)
-    module.__dict__.update(__file__=os.path.abspath(PATH), __builtins__=__builtins__)
+    module.__dict__.update(__file__=PATH, __builtins__=__builtins__)
     sys.modules[name] = module
-    sys.argv = [os.path.abspath(PATH), *arguments]
-    sys.path.insert(0, os.getcwd())
-    if os.path.isdir(clean.PROGRAM):  # the program's other files
+    sys.argv = [PATH, *arguments]
+    sys.path.insert(0, HOME)
+    if os.access(clean.PROGRAM, os.F_OK):  # the program's other files
         sys.path.insert(1, clean.PROGRAM)
     sys.setrecursionlimit(sys.getrecursionlimit() + 20)  # the launcher's own frames do not count
     try:
@@ -108,7 +112,8 @@ def _end_by(error: BaseException, main: bool) -> NoReturn:
 
 def finish(status: int, fields: dict[str, Any] | None) -> NoReturn:
     """Join threads, run exit handlers, flush, report and end. Objects are not finalised: it costs milliseconds."""
-    threading._shutdown()  # type: ignore[attr-defined]
+    if _thread._count() or threading._threading_atexits:  # type: ignore[attr-defined]
+        threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -121,10 +126,10 @@ def finish(status: int, fields: dict[str, Any] | None) -> NoReturn:
 
 
 def run_stdio(header: dict[str, Any], blobs: list[bytes]) -> NoReturn:
-    """Header: ``arguments``, ``stream``. Blobs: source. Run it as ``__main__``."""
-    if header["stream"]:  # it is a pipe, and the zygote's stream remembers a file
+    """Header, if any: ``arguments``, ``stream``. Blobs: source. Run it as ``__main__``."""
+    if header.get("stream"):  # it is a pipe, and the zygote's stream remembers a file
         sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # type: ignore[misc]  # noqa: SIM115
-    load(blobs[0], "__main__", header["arguments"])
+    load(blobs[0], "__main__", header.get("arguments", ()))
     finish(0, None)
 
 

@@ -1,23 +1,19 @@
-"""What happens in a forked process before any distrusted code: descriptors, limits, uid; then the role."""
+"""What a forked process does once it is a candidate's (``image/zygote.c``): read what it is to do, do it."""
 
 from __future__ import annotations
 
 import os
-import resource
+import random
 import sys
 from typing import Any, NoReturn
 
 from sandbox.launcher import calls, commands, program, shared, solution, suite, tester, wire
 
-MIB = 1024 * 1024
-STACK_BYTES = 100 * MIB
-"""Deep recursion in C (repr, pickle, json, regular expressions) is limited by memory, not by the usual 8 MiB. More
-where the memory limit is higher: a recursion that fits into its memory is no error."""
-OPEN_FILES = 512
-FILE_BYTES = 128 * MIB
-
 STDIN, STDOUT, STDERR, SPEC, REPORT, CHANNEL = range(6)
 """Numbers of the descriptors that come with a request, in order. CHANNEL only where the role has one."""
+
+_CHUNK = 1 << 20
+_FAILED = 70
 
 ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -26,8 +22,8 @@ ENVIRONMENT = {
     "LOGNAME": "candidate",
     "PYTHONHASHSEED": "0",
     "PYTHONDONTWRITEBYTECODE": "1",
-    "HOME": "/w/s",
-    "PWD": "/w/s",
+    "HOME": program.HOME,
+    "PWD": program.HOME,
 }
 
 ROLES = {
@@ -43,55 +39,30 @@ ROLES = {
 }
 
 
-def run(request: dict[str, Any], fds: list[int]) -> NoReturn:
-    """Become the process that ``request`` asks for.
+def run(role: str, home: str) -> NoReturn:
+    """Become the process that is asked for: ``role`` is a key of :data:`ROLES`, ``home`` the working directory.
 
-    Request: ``role`` (a key of :data:`ROLES`), ``uid``, ``home`` (working directory), ``processes``, ``cpu`` and
-    ``stack`` (limits).
+    Its header and blobs are in SPEC; where that is empty there is no header, and the one blob is the program.
     """
-    os.setsid()
-    _take(fds)
-    _limit(request)
-    os.chdir(request["home"])
-    _drop(request["uid"])
-    os.umask(0o022)
-    if request["role"] == "test":
-        os.environ.update(HOME=request["home"], PWD=request["home"])
-    header, blobs = wire.unpack(_read_all(SPEC))
-    os.close(SPEC)
-    ROLES[header.get("role", request["role"])](header, blobs)
-    os._exit(0)
+    try:
+        if role == "test":
+            os.environ.update(HOME=home, PWD=home)
+        data = _read_all(SPEC)
+        os.close(SPEC)
+        header, blobs = wire.unpack(data) if data else ({}, [_read_program()])
+        random.seed()  # or all programs would draw the same numbers
+        ROLES[header.get("role", role)](header, blobs)
+        os._exit(0)
+    finally:
+        os._exit(_FAILED)
 
 
-def _take(fds: list[int]) -> None:
-    """Give the descriptors their numbers and close all others. The zygote keeps low numbers taken: none overlaps."""
-    for number, fd in enumerate(fds):
-        os.dup2(fd, number, inheritable=number <= STDERR)
-    os.closerange(len(fds), 1 << 20)
-
-
-def _limit(request: dict[str, Any]) -> None:
-    # The kernel then prefers every process of a candidate over the launcher.
-    fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
-    os.write(fd, b"1000")
-    os.close(fd)
-    cpu = int(request["cpu"]) + 2
-    for which, amount in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, FILE_BYTES),
-        (resource.RLIMIT_NOFILE, OPEN_FILES),
-        (resource.RLIMIT_NPROC, request["processes"]),
-        (resource.RLIMIT_STACK, max(STACK_BYTES, request["stack"])),
-        (resource.RLIMIT_CPU, cpu),
-    ):
-        resource.setrlimit(which, (amount, amount))
-
-
-def _drop(uid: int) -> None:
-    """Lose every privilege for good. The kernel makes the process undumpable on the way: no one can trace it."""
-    os.setgroups([])
-    os.setresgid(uid, uid, uid)
-    os.setresuid(uid, uid, uid)
+def _read_program() -> bytes:
+    fd = os.open(program.PATH, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return _read_all(fd)
+    finally:
+        os.close(fd)
 
 
 def prepare() -> None:
@@ -118,12 +89,8 @@ def prepare() -> None:
 
 
 def _read_all(fd: int) -> bytes:
-    """The whole of a memory file, without moving the offset that other processes share."""
-    size = os.fstat(fd).st_size
-    parts = []
-    at = 0
-    while at < size:
-        part = os.pread(fd, size - at, at)
-        parts.append(part)
-        at += len(part)
-    return b"".join(parts)
+    """The whole of a file, without moving the offset that other processes share."""
+    data = os.pread(fd, _CHUNK, 0)
+    while len(data) % _CHUNK == 0 and (part := os.pread(fd, _CHUNK, len(data))):
+        data += part
+    return data

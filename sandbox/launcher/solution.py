@@ -38,15 +38,15 @@ class Solution:
         while True:
             self._answer(self._channel.receive())
 
-    def _to_handle(self, value: Any) -> list[Any] | None:
+    def _to_handle(self, value: Any) -> tuple[str, Any] | None:
         if isinstance(value, Callback):
-            return ["k", value.number]
+            return "k", value.number
         if isinstance(value, type) and BUILT_IN_TYPES.get(value.__name__) is value:
-            return ["T", value.__name__]
+            return "T", value.__name__
         if hasattr(type(value), "__next__") or hasattr(type(value), "__index__"):
             return None
         self._objects.append(value)
-        return ["h", len(self._objects) - 1]
+        return "h", len(self._objects) - 1
 
     def _from_handle(self, tag: str, payload: Any) -> Any:
         if tag == "h":

@@ -34,20 +34,14 @@ def main(uid_base: int) -> None:
     ours.close()
     for name in WARM:
         __import__(name)
-    _keep_low_numbers_taken()
     host_stderr = os.dup(2)  # above the numbers that a program's own descriptors have, and closed in every fork
     runner.prepare()
     try:
-        zygote.Zygote(theirs, pid, runner.run).serve()
+        request = zygote.serve(theirs, pid)
+        runner.run(request.role.decode(), request.home.decode())
     except BaseException:
         os.write(host_stderr, traceback.format_exc().encode())
         raise
-
-
-def _keep_low_numbers_taken() -> None:
-    """So that no descriptor received later has a number that a program's own is to have; see ``runner._take``."""
-    while os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC) <= zygote.MAX_DESCRIPTORS:
-        pass
 
 
 if __name__ == "__main__":

@@ -22,11 +22,11 @@ class Stream:
         self.truncated = False
 
     def drain(self) -> bool:
-        """Read once; False if nothing was there or the writers are gone."""
+        """Read once; False if the writers are gone."""
         try:
             part = os.read(self._fd, _CHUNK)
-        except BlockingIOError:
-            return False
+        except BlockingIOError:  # the program has opened its own output and read it first
+            return True
         self.data += part
         if len(self.data) > self._limit:
             self.truncated = True
@@ -53,7 +53,10 @@ class Descriptors:
 
     def pipe(self, limit: int, uid: int, tail: bool = False) -> tuple[int, Stream]:
         """A pipe's writing end, owned by ``uid`` so that it can open ``/dev/stdout``, and the stream it feeds."""
-        reader, writer = self.raw_pipe(uid, reader_is_ours=True)
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        self._open += (reader, writer)
+        fcntl.fcntl(reader, fcntl.F_SETFL, os.O_NONBLOCK)
+        os.fchown(writer, uid, uid)
         stream = self.streams[reader] = Stream(reader, limit, tail)
         self.poll.register(reader, select.POLLIN)
         return writer, stream
@@ -69,6 +72,8 @@ class Descriptors:
 
     def memory_file(self, content: bytes) -> int:
         """A file that holds ``content`` and that nobody can change."""
+        if not content:
+            return self.keep(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
         fd = os.memfd_create("data", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         self._open.append(fd)
         view = memoryview(content)
@@ -98,7 +103,13 @@ class Descriptors:
         return stream
 
     def read_rest(self) -> None:
-        """Drain every stream that is still open. Its writers are gone, so the pipe's capacity bounds what comes."""
-        for stream in self.streams.values():
-            while stream.drain():
-                pass
+        """Drain every stream that is still open, as far as something is there. Its writers are gone, so the pipe's
+        capacity bounds what comes."""
+        rest = select.poll()
+        for fd in self.streams:
+            rest.register(fd, select.POLLIN)
+        while self.streams and (ready := rest.poll(0)):
+            for fd, _ in ready:
+                if not self.streams[fd].drain():
+                    rest.unregister(fd)
+                    del self.streams[fd]

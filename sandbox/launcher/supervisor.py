@@ -169,9 +169,12 @@ def _plan(job: dict[str, Any], shared: list[bytes], index: int, content: bytes) 
     at = 1 if job["form"] == "stdio" else 0
     source, files = shared[:at], shared[at:]
     extras = job["extras"][index] if job["extras"] else {"arguments": [], "files": [], "results": []}
+    header = job["header"]
+    if extras["arguments"] or job["stream"] or job["form"] != "stdio":
+        header = {**header, "arguments": extras["arguments"], "stream": job["stream"]}
     return case.CasePlan(
         job["form"],
-        {**job["header"], "arguments": extras["arguments"], "stream": job["stream"]},
+        header,
         source,
         content,
         [(path, files[number]) for path, number in extras["files"]],

@@ -279,16 +279,16 @@ class Tester:
             return Exception(f"{name}: {args}"[: program.MAX_MESSAGE])
         return error
 
-    def _to_handle(self, value: Any) -> list[Any] | None:
+    def _to_handle(self, value: Any) -> tuple[str, Any] | None:
         if type(value) is Remote:
-            return ["h", value._number]
+            return "h", value._number
         if isinstance(value, type):
-            return ["T", value.__name__] if BUILT_IN_TYPES.get(value.__name__) is value else None
+            return ("T", value.__name__) if BUILT_IN_TYPES.get(value.__name__) is value else None
         if isinstance(value, types.FunctionType) and value in self._proxies:
-            return ["n", self._proxies[value]]
+            return "n", self._proxies[value]
         if callable(value) and not hasattr(value, "__next__"):
             self._callables.append(value)
-            return ["k", len(self._callables) - 1]
+            return "k", len(self._callables) - 1
         return None
 
     def _from_handle(self, tag: str, payload: Any) -> Any:

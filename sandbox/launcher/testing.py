@@ -9,6 +9,7 @@ from typing import Any
 from sandbox.launcher import processes, wire
 
 _CHUNK = 1 << 16
+_PROCESSES = 64
 _FOREVER_SECONDS = 10**7
 """The kernel's limit of CPU time counts over all cases; what holds for one is the supervisor's to watch."""
 
@@ -81,9 +82,9 @@ class TestProcess:
         nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         spec = os.memfd_create("spec", os.MFD_CLOEXEC)
         os.write(spec, wire.pack({}))
-        request = {"role": "tests", "uid": self._uid, "home": "/", "processes": 64, "cpu": _FOREVER_SECONDS, "stack": 0}
+        fds = [nothing, nothing, nothing, spec, nothing, theirs.fileno()]
         try:
-            self.pid = self._zygote.fork(request, [nothing, nothing, nothing, spec, nothing, theirs.fileno()])
+            self.pid = self._zygote.fork("tests", self._uid, "/", _PROCESSES, _FOREVER_SECONDS, 0, fds)
         finally:
             os.close(nothing)
             os.close(spec)

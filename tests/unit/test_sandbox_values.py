@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import json
+import time
 from collections import Counter, OrderedDict, defaultdict, deque
 from decimal import Decimal
 from fractions import Fraction
@@ -44,7 +45,7 @@ JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),
     lambda inner: st.one_of(
         st.lists(inner, max_size=4),
-        st.tuples(st.sampled_from("iflctbszdgrqDF") | st.sampled_from(["vk", "vv", "vi", "h"]), inner).map(list),
+        st.dictionaries(st.sampled_from("ifctbszdgrqDF") | st.sampled_from(["vk", "vv", "vi", "h"]), inner, max_size=1),
     ),
     max_leaves=20,
 )
@@ -216,18 +217,28 @@ def test_text_beyond_the_limit_is_too_large(monkeypatch: pytest.MonkeyPatch) -> 
     "text",
     [
         b"[" * 5000 + b"]" * 5000,
-        json.dumps(["l", [["i", "1" * 5]] * 3] * 2),
-        b'["s",[["l",[]]]]',
-        b'["d",[[["l",[]],1]]]',
-        b'["d",[1]]',
-        b'["b","zz"]',
-        b'["c",["1"]]',
-        b'["g",[]]',
-        b'["h",0]',
+        b'{"s":[[]]}',
+        b'{"d":[[[],1]]}',
+        b'{"d":[1]}',
+        b'{"d":[[1]]}',
+        b'{"d":{"t":[]}}',
+        b'{"b":"zz"}',
+        b'{"c":["1"]}',
+        b'{"c":[1,2]}',
+        b'{"g":[]}',
+        b'{"h":0}',
+        b"{}",
+        b'{"t":[],"l":[]}',
+        b"[1] 2",
+        b" 1",
+        b"[1",
+        b'"\xff"',
         b"NaN",
         b"1" * 5000,
-        b'["i",5]',
-        json.dumps(["s", [["i", format(n * (2**61 - 1), "x")] for n in range(1, 100)]]),
+        b'{"i":5}',
+        b'{"f":true}',
+        json.dumps({"s": [{"i": format(n * (2**61 - 1), "x")} for n in range(1, 100)]}),
+        json.dumps({"d": [[{"i": format(n * (2**61 - 1), "x")}, 0] for n in range(1, 100)]}),
     ],
 )
 def test_hostile_text_is_refused(text: bytes | str) -> None:
@@ -235,7 +246,37 @@ def test_hostile_text_is_refused(text: bytes | str) -> None:
         decode(text)
 
 
-def test_depth_is_limited_on_both_sides_alike() -> None:
+@pytest.mark.parametrize("text", [b'"' + b'\\"' * 2_000_000, b'"' + b"[" * 4_000_000, b'["' * 2_000_000])
+def test_a_string_without_an_end_is_read_once(text: bytes) -> None:
+    started = time.process_time()
+    with pytest.raises(MalformedError):
+        decode(text)
+    assert time.process_time() - started < 5.0, "the time grows with the square of the length"
+
+
+def test_brackets_and_commas_of_a_string_are_its_text() -> None:
+    for text in ("[" * 5000, "{,}" * 2000, '\\"[' * 2000, "," * (values.MAX_ITEMS + 1)):
+        assert decode(encode([text, text[:7]])) == [text, text[:7]]
+
+
+@pytest.mark.parametrize(
+    ("wrap", "brackets"), [(lambda value: [value], 1), (lambda value: (value,), 2), (lambda value: {1: value}, 3)]
+)
+def test_depth_is_limited_on_both_sides_alike(wrap: Any, brackets: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(values, "MAX_DEPTH", 60)
+    value: Any = 0
+    for _ in range(60 // brackets):
+        value = wrap(value)
+    text = encode(value)
+    assert decode(text) == value
+    with pytest.raises(TooLargeError):
+        encode(wrap(value))
+    monkeypatch.setattr(values, "MAX_DEPTH", 59)
+    with pytest.raises(MalformedError):
+        decode(text)
+
+
+def test_the_deepest_list_crosses_from_an_ordinary_stack() -> None:
     value: list[Any] = []
     for _ in range(values.MAX_DEPTH - 1):
         value = [value]
