@@ -49,7 +49,7 @@ class _NotStarted(click.ClickException):
     "--slots",
     type=click.IntRange(1, 1024),
     default=_DEFAULTS.slots,
-    help="Sandbox containers: completions that run code at one time.  [default: one for each core]",
+    help="Sandbox containers: completions that run code at one time.  [default: a quarter more than there are cores]",
 )
 @click.option(
     "--image",
@@ -61,7 +61,7 @@ class _NotStarted(click.ClickException):
     "--workers",
     type=click.IntRange(1, 1024),
     default=_DEFAULTS.workers,
-    help="Processes for verifiers that run no code.  [default: one for each core]",
+    help="Processes for verifiers that run no code.  [default: a quarter more than there are cores]",
 )
 @click.option(
     "--queue",

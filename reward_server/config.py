@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 
+from sandbox.executor import cores, default_slots
 from sandbox.job import Limits
 
 KIB = 1024
@@ -22,11 +22,6 @@ MIN_MEMORY_BYTES = 16 * MIB
 MAX_LIMITS = Limits(cpu_seconds=60.0, wall_seconds=300.0, memory_bytes=4 * GIB, output_bytes=64 * MIB, processes=256)
 
 
-def cores() -> int:
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0))
-
-
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
     """One server. Defaults are those of ``gavel serve``, apart from ports: here 0, any free one."""
@@ -35,7 +30,7 @@ class ServerConfig:
     port: int = 0
     metrics_port: int | None = 0
     """Where Prometheus scrapes; 0 is any free port, None is no metrics endpoint."""
-    slots: int = field(default_factory=cores)
+    slots: int = field(default_factory=default_slots)
     """Sandbox containers, so completions that run code at one time."""
     image: str | None = None
     """Sandbox image, ``slim`` or ``full``; None: the largest that has been built."""

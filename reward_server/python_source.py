@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 import warnings
@@ -16,8 +17,10 @@ _BESIDE = (
 )
 
 
+@functools.lru_cache(maxsize=512)
 def python_problem(source: str) -> str | None:
-    """Why ``source`` does not compile, or None if it does. Blocks, but no other thread."""
+    """Why ``source`` does not compile, or None if it does. Blocks, but no other thread. The answer is kept: a task
+    comes again in every epoch."""
     if len(source) <= LARGE:
         return compile_problem(source)
     text = source.encode("utf-8", "surrogatepass")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,6 +17,17 @@ that reported much, in another thread, so it touches nothing but its own data.""
 
 ExchangeObserver = Callable[[Exchange], bool]
 """The same for the cases of a dialogue."""
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def default_slots() -> int:
+    """Jobs at one time where nobody says otherwise: a quarter more than there are cores, since a slot waits for the
+    engine and for the host for about a fifth of its time. At least two, as interactive problems need."""
+    return cores() + -(-cores() // 4)
 
 
 @dataclass(frozen=True, slots=True)

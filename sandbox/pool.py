@@ -22,7 +22,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine
@@ -36,7 +35,7 @@ from sandbox.build import Build, build_of, further_files
 from sandbox.check import case_count, check
 from sandbox.dialogue import INTERACTOR, PROGRAM, Side, Talk, TalkLostError, jobs_of
 from sandbox.errors import SandboxLost, SandboxUnavailable
-from sandbox.executor import ExchangeObserver, LanguageVersion, Observer
+from sandbox.executor import ExchangeObserver, LanguageVersion, Observer, default_slots
 from sandbox.facts import Again, CaseFacts, CompileFacts, DialogueFacts, Exchange, RunFacts, Stopped
 from sandbox.job import Dialogue, Job, Limits, Program, StdioTests
 from sandbox.languages import LANGUAGES
@@ -74,8 +73,9 @@ class DockerExecutor:
     """
 
     def __init__(self, slots: int | None = None, image: str | None = None) -> None:
-        """``slots``: jobs at one time; None: one per CPU. ``image``: ``slim`` or ``full``; None: the largest there."""
-        self._count = slots if slots is not None else os.cpu_count() or 1
+        """``slots``: jobs at one time; None: :func:`~sandbox.executor.default_slots`. ``image``: ``slim`` or ``full``;
+        None: the largest there."""
+        self._count = slots if slots is not None else default_slots()
         if self._count < 1:
             raise ValueError(f"slots is {self._count}; it must be at least 1")
         self._wanted_image = image

@@ -2,7 +2,7 @@
 
 Shared with the launcher inside the container, so: standard library only, no import of ours.
 
-Encoding: ``None``, ``bool``, ``str``, finite ``float``, ``int`` below 2**63 and ``list`` are JSON's own; everything else
+Encoding: ``None``, ``bool``, ``str``, finite ``float``, ``int`` below 2**63 and ``list`` are JSON's own; all else
 is ``{tag: payload}``: ``{"i": "-1f"}`` big int in hex, ``{"f": "nan"}`` float that JSON lacks, ``{"c": [re, im]}``
 complex, ``{"b": "<hex>"}`` bytes, ``{"t": [...]}`` tuple, ``{"s": [...]}`` set, ``{"z": [...]}`` frozenset,
 ``{"d": [[k, v], ...]}`` dict. No pickle, no marshal, no eval. Text is read by the parser in C, which builds the value
@@ -102,7 +102,8 @@ class Decoder:
     def __init__(self, *, live: bool = False, build: Build | None = None) -> None:
         self._live = live
         self._build = build
-        self._scan = json.JSONDecoder(object_hook=self._tagged, parse_constant=_no_constant).scan_once
+        decoder: Any = json.JSONDecoder(object_hook=self._tagged, parse_constant=_no_constant)
+        self._scan = decoder.scan_once  # what its methods wrap, not in the stubs
 
     def decode(self, text: bytes | str) -> Plain:
         """See :func:`decode`."""
@@ -191,7 +192,9 @@ def _no_constant(name: str) -> None:
 
 
 _WRITER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False)
-_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)  # one without an end goes to the end: nothing is read twice
+_STRING = re.compile(
+    r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL
+)  # one without an end goes to the end: nothing is read twice
 _NO_BRACKET = re.compile(r"[^][{}]+")
 _STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 

@@ -162,10 +162,10 @@ class Case:
     def _start_asserts(self, plan: CasePlan) -> str:
         source, *tests = plan.blobs
         ours, theirs = (self._fds.keep(end.detach()) for end in socket.socketpair())
+        self._tests.judge(plan.header, tests, theirs)  # it reads the test while the program starts
+        self._fds.release(theirs)  # each process must see the other's end close
         self._start("solution", self._uids[0], {}, [source], b"", [ours])
-        self._fds.release(ours)  # each process must see the other's end close
-        self._tests.judge(plan.header, tests, theirs)
-        self._fds.release(theirs)
+        self._fds.release(ours)
         self._fds.poll.register(self._tests, select.POLLIN)
         return "solution"
 

@@ -29,6 +29,7 @@ HOME = f"{clean.WORK}/s"
 PATH = f"{HOME}/{clean.MAIN}"
 """Of its main source."""
 MAX_MESSAGE = 2000
+_new_module = types.ModuleType
 
 
 def report(fields: dict[str, Any]) -> None:
@@ -79,7 +80,7 @@ def compile_source(source: bytes) -> types.CodeType:
 def load(source: bytes, name: str, arguments: Sequence[str] = ()) -> dict[str, Any]:
     """Execute the program as module ``name`` and return its namespace, or report why not and end the process."""
     code = compile_source(source)
-    module = types.ModuleType(name)
+    module = _new_module(name)
     module.__dict__.update(__file__=PATH, __builtins__=__builtins__)
     sys.modules[name] = module
     sys.argv = [PATH, *arguments]

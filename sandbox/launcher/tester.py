@@ -69,9 +69,9 @@ def _receive(control: socket.socket) -> tuple[wire.Frame, int]:
         data = control.recv(_CHUNK)
 
 
-@functools.lru_cache(maxsize=16)
+@functools.lru_cache(maxsize=256)
 def _compiled(preamble: str, case: str) -> list[types.CodeType]:
-    """Kept for the other completions of a group, which are judged by the same tests."""
+    """Kept for the other completions of a group, and for the next time that a task is asked."""
     sources = {"<preamble>": preamble, "<case>": case}
     return [compile(text, name, "exec", dont_inherit=True) for name, text in sources.items()]
 

@@ -33,9 +33,9 @@ class Request(ctypes.Structure):
 
 
 def serve(control: socket.socket, supervisor: int) -> Request:
-    """Serve the supervisor at the other end of ``control``, a SOCK_SEQPACKET connection, until it is gone; the container
-    ends with this process. Returns in every child: it leads a session of its own and has the request's descriptors (as
-    0, 1, ...) and no others, its limits, its working directory and, for good, its uid.
+    """Serve the supervisor at the other end of ``control``, a SOCK_SEQPACKET connection, until it is gone; the
+    container ends with this process. Returns in every child: it leads a session of its own and has the request's
+    descriptors (as 0, 1, ...) and no others, its limits, its working directory and, for good, its uid.
 
     Raises:
         OSError: the kernel refuses what serving needs.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import statistics
 import sys
 import time
@@ -20,8 +19,7 @@ from rich.table import Table
 from reward_server.verdict import Outcome
 from reward_server.verifiers.base import Candidate
 from reward_server.verifiers.code import CodeVerifier
-from sandbox import images
-from sandbox.executor import Observer
+from sandbox.executor import Observer, cores, default_slots
 from sandbox.facts import RunFacts
 from sandbox.job import Job, Limits
 from sandbox.pool import DockerExecutor
@@ -41,8 +39,9 @@ Examples:
   gavel bench sandbox --only asserts --data ../data/humaneval --rounds 5
   gavel bench sandbox --json > bench.json
 \b
-Every contestant has one worker per core and judges the same programs in the same rounds, in turn, so that a busy
-machine hits all alike. "x" is our throughput divided by theirs in the same round: the median, and the range.
+Every contestant judges the same programs in the same rounds, in turn, so that a busy machine hits all
+alike; the others have one worker per core. "x" is our throughput divided by theirs in the same round:
+the median, and the range. The test sources come again in every round, the programs never do.
 The exit status is 1 if a verdict of ours was wrong.
 """
 
@@ -119,7 +118,11 @@ class Result:
 @click.option(
     "--rounds", default=5, show_default=True, type=click.IntRange(1), help="Each contestant runs once in each."
 )
-@click.option("--slots", type=click.IntRange(1), help="Sandbox slots and workers of the others.  [default: the cores]")
+@click.option(
+    "--slots",
+    type=click.IntRange(1),
+    help="Sandbox slots.  [default: the cores and a quarter]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def command(names: tuple[str, ...], data: Path | None, rounds: int, slots: int | None, as_json: bool) -> int:
     """Measure the sandbox against an unprotected subprocess per test, a fork per sample, and a container per
@@ -130,8 +133,7 @@ def command(names: tuple[str, ...], data: Path | None, rounds: int, slots: int |
     made |= {"cpp": workloads.cpp, "group": workloads.group}
     chosen = [made[name]() for name in WORKLOADS if name in wanted]
     alternatives.check_tools(any(s.language == "cpp" for workload in chosen for s in workload.submissions))
-    workers = slots or os.cpu_count() or 1
-    report = asyncio.run(_measure(chosen, rounds, workers))
+    report = asyncio.run(_measure(chosen, rounds, slots or default_slots()))
     if as_json:
         click.echo(json.dumps(report, indent=1))
     else:
@@ -139,21 +141,22 @@ def command(names: tuple[str, ...], data: Path | None, rounds: int, slots: int |
     return 1 if any(entry["contestants"][OURS]["wrong"] for entry in report["workloads"].values()) else 0
 
 
-async def _measure(chosen: Sequence[Workload], rounds: int, workers: int) -> dict[str, Any]:
-    executor = TimedExecutor(workers)
+async def _measure(chosen: Sequence[Workload], rounds: int, slots: int) -> dict[str, Any]:
+    executor = TimedExecutor(slots)
+    workers = cores()
     await executor.start()
     try:
         image = (await executor.languages())[0].image_digest
         found = {workload.name: await _rounds(workload, executor, image, rounds, workers) for workload in chosen}
     finally:
         await executor.close()
-    return {"workers": workers, "rounds": rounds, "image": images.image_tag(), "workloads": found}
+    return {"workers": workers, "slots": slots, "rounds": rounds, "image": image, "workloads": found}
 
 
 async def _rounds(workload: Workload, timed: TimedExecutor, image: str, rounds: int, workers: int) -> dict[str, Any]:
     contestants = _contestants(workload, timed, image)
     results = {name: Result() for name in contestants}
-    await contestants[OURS](workload.submissions[:workers], workers)  # whatever is made only once
+    await contestants[OURS](workload.submissions[: timed.slots], workers)  # whatever is made only once
     timed.reset()
     for turn in range(rounds):
         sys.stderr.write(f"\r{workload.title}: round {turn + 1} of {rounds}  ")
@@ -177,8 +180,8 @@ def _fresh(workload: Workload, nonce: str) -> list[Submission]:
 
 
 def _contestants(workload: Workload, timed: TimedExecutor, image: str) -> dict[str, Contestant]:
-    async def ours(submissions: Sequence[Submission], workers: int) -> Measured:
-        return await _ours(submissions, timed, workers)
+    async def ours(submissions: Sequence[Submission], _workers: int) -> Measured:
+        return await _ours(submissions, timed)
 
     found: dict[str, Contestant] = {OURS: ours, "subprocess": _in_thread(alternatives.by_subprocess)}
     if all(submission.language == "python" for submission in workload.submissions):
@@ -194,7 +197,7 @@ def _in_thread(run: Callable[[Sequence[Submission], int], Measured]) -> Contesta
     return contest
 
 
-async def _ours(submissions: Sequence[Submission], timed: TimedExecutor, workers: int) -> Measured:
+async def _ours(submissions: Sequence[Submission], timed: TimedExecutor) -> Measured:
     """As many at a time as keep every slot busy; what waits for a slot is not counted as latency."""
     verifier = CodeVerifier(timed)
     waiting = iter(enumerate(submissions))
@@ -212,7 +215,7 @@ async def _ours(submissions: Sequence[Submission], timed: TimedExecutor, workers
             latencies[index] = time.perf_counter() - started - verified.execution.queue_seconds
 
     started = time.perf_counter()
-    await asyncio.gather(*(work() for _ in range(workers + 1)))
+    await asyncio.gather(*(work() for _ in range(timed.slots + 1)))
     seconds = time.perf_counter() - started
     timed.stages.extract_and_compare += max(0.0, sum(latencies) - (timed.held - held))
     return Measured(seconds, latencies, passed)
@@ -248,7 +251,7 @@ def _percentile(values: Sequence[float], share: float) -> float:
 
 def _print(report: dict[str, Any], chosen: Sequence[Workload]) -> None:
     console = Console(highlight=False)
-    console.print(f"{report['workers']} slots, {report['rounds']} rounds, image {report['image']}")
+    console.print(f"{report['slots']} slots, {report['workers']} workers for others, {report['rounds']} rounds")
     for workload in chosen:
         entry = report["workloads"][workload.name]
         table = Table("", "per s", "x", "range", "target", "p50 ms", "p95", "p99", "wrong", box=None)

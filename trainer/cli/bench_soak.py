@@ -124,7 +124,7 @@ def _groups(count: int, share: float, seed: int) -> list[tuple[Group, list[tuple
 @click.command(epilog=EPILOG)
 @click.option("--count", default=20_000, show_default=True, type=click.IntRange(1), help="Submissions.")
 @click.option("--hostile", default=0.1, show_default=True, type=click.FloatRange(0, 1), help="Share that attacks.")
-@click.option("--slots", type=click.IntRange(1), help="Sandbox slots.  [default: the cores]")
+@click.option("--slots", type=click.IntRange(1), help="Sandbox slots.  [default: the cores and a quarter]")
 @click.option("--seed", default=0, show_default=True, help="Of the order.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def command(count: int, hostile: float, slots: int | None, seed: int, as_json: bool) -> int:

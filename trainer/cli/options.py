@@ -47,7 +47,9 @@ def server_options(command: Command) -> Command:
     options = [
         click.option("--server", metavar="HOST:PORT", help="A running reward server; default: one is started."),
         click.option(
-            "--slots", type=click.IntRange(min=1), help="Sandboxes of a started server; default: one per core."
+            "--slots",
+            type=click.IntRange(min=1),
+            help="Sandboxes of a started server; default: cores and a quarter.",
         ),
     ]
     return apply(command, options)
