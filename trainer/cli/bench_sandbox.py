@@ -28,6 +28,7 @@ from sandbox.pool import DockerExecutor
 from trainer.bench import alternatives, workloads
 from trainer.bench.alternatives import Measured
 from trainer.bench.workloads import Submission, Workload
+from trainer.cli.options import runtime_option
 
 WORKLOADS = ("asserts", "stdio", "cpp", "group")
 OURS = "gavel"
@@ -70,8 +71,8 @@ class Stages:
 class TimedExecutor(DockerExecutor):
     """Keeps account of its jobs' stages."""
 
-    def __init__(self, slots: int) -> None:
-        super().__init__(slots)
+    def __init__(self, slots: int, runtime: str | None = None) -> None:
+        super().__init__(slots, runtime=runtime)
         self.reset()
 
     def reset(self) -> None:
@@ -121,7 +122,10 @@ class Result:
 )
 @click.option("--slots", type=click.IntRange(1), help="Sandbox slots and workers of the others.  [default: the cores]")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-def command(names: tuple[str, ...], data: Path | None, rounds: int, slots: int | None, as_json: bool) -> int:
+@runtime_option
+def command(
+    names: tuple[str, ...], data: Path | None, rounds: int, slots: int | None, as_json: bool, runtime: str | None
+) -> int:
     """Measure the sandbox against an unprotected subprocess per test, a fork per sample, and a container per
     submission.
     """
@@ -131,7 +135,7 @@ def command(names: tuple[str, ...], data: Path | None, rounds: int, slots: int |
     chosen = [made[name]() for name in WORKLOADS if name in wanted]
     alternatives.check_tools(any(s.language == "cpp" for workload in chosen for s in workload.submissions))
     workers = slots or os.cpu_count() or 1
-    report = asyncio.run(_measure(chosen, rounds, workers))
+    report = asyncio.run(_measure(chosen, rounds, workers, runtime))
     if as_json:
         click.echo(json.dumps(report, indent=1))
     else:
@@ -139,19 +143,30 @@ def command(names: tuple[str, ...], data: Path | None, rounds: int, slots: int |
     return 1 if any(entry["contestants"][OURS]["wrong"] for entry in report["workloads"].values()) else 0
 
 
-async def _measure(chosen: Sequence[Workload], rounds: int, workers: int) -> dict[str, Any]:
-    executor = TimedExecutor(workers)
+async def _measure(chosen: Sequence[Workload], rounds: int, workers: int, runtime: str | None) -> dict[str, Any]:
+    executor = TimedExecutor(workers, runtime)
     await executor.start()
     try:
         image = (await executor.languages())[0].image_digest
-        found = {workload.name: await _rounds(workload, executor, image, rounds, workers) for workload in chosen}
+        by_docker_run = _in_thread(alternatives.by_docker_run(image, runtime))
+        found = {
+            workload.name: await _rounds(workload, executor, by_docker_run, rounds, workers) for workload in chosen
+        }
     finally:
         await executor.close()
-    return {"workers": workers, "rounds": rounds, "image": images.image_tag(), "workloads": found}
+    return {
+        "workers": workers,
+        "rounds": rounds,
+        "image": images.image_tag(),
+        "runtime": runtime,
+        "workloads": found,
+    }
 
 
-async def _rounds(workload: Workload, timed: TimedExecutor, image: str, rounds: int, workers: int) -> dict[str, Any]:
-    contestants = _contestants(workload, timed, image)
+async def _rounds(
+    workload: Workload, timed: TimedExecutor, by_docker_run: Contestant, rounds: int, workers: int
+) -> dict[str, Any]:
+    contestants = _contestants(workload, timed, by_docker_run)
     results = {name: Result() for name in contestants}
     await contestants[OURS](workload.submissions[:workers], workers)  # whatever is made only once
     timed.reset()
@@ -176,14 +191,14 @@ def _fresh(workload: Workload, nonce: str) -> list[Submission]:
     return [submission.fresh(f"{nonce}, {index}") for index, submission in enumerate(workload.submissions)]
 
 
-def _contestants(workload: Workload, timed: TimedExecutor, image: str) -> dict[str, Contestant]:
+def _contestants(workload: Workload, timed: TimedExecutor, by_docker_run: Contestant) -> dict[str, Contestant]:
     async def ours(submissions: Sequence[Submission], workers: int) -> Measured:
         return await _ours(submissions, timed, workers)
 
     found: dict[str, Contestant] = {OURS: ours, "subprocess": _in_thread(alternatives.by_subprocess)}
     if all(submission.language == "python" for submission in workload.submissions):
         found["fork"] = _in_thread(alternatives.by_fork)
-    found["docker run"] = _in_thread(alternatives.by_docker_run(image))
+    found["docker run"] = by_docker_run
     return found
 
 
