@@ -173,7 +173,14 @@ def start(client: docker.DockerClient, container: str) -> None:
 def set_memory(client: docker.DockerClient, container: str, memory_bytes: int) -> None:
     """Change the memory limit of a running container."""
     limit = memory_bytes + LAUNCHER_BYTES
-    client.api.update_container(container, mem_limit=limit, memswap_limit=limit)
+    try:
+        client.api.update_container(container, mem_limit=limit, memswap_limit=limit)
+    except docker.errors.NotFound:
+        if not _is_podman(client):
+            raise
+        # Podman 4 answers "update" under its own API only.
+        address = f"{client.api.base_url}/v4.0.0/libpod/containers/{container}/update"
+        client.api.post(address, json={"memory": {"limit": limit, "swap": limit}}).raise_for_status()
 
 
 def remove(client: docker.DockerClient, container: str) -> None:

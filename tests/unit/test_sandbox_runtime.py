@@ -24,6 +24,8 @@ class Engine:
         self.runtimes = runtimes
         self.used = used
         self.product = product
+        self.base_url = "http://podman"
+        self.memory = 0
         self.there: set[str] = set()
         self.asked: dict[str, Any] = {}
 
@@ -48,6 +50,20 @@ class Engine:
     def inspect_container(self, container: str) -> dict[str, Any]:
         assert container in self.there
         return {"HostConfig": {"Runtime": self.used}}
+
+    def update_container(self, container: str, **limits: int) -> None:
+        if self.product != "Engine" or container not in self.there:
+            raise docker.errors.NotFound("404")
+        self.memory = limits["mem_limit"]
+
+    def post(self, url: str, json: dict[str, dict[str, int]]) -> Engine:
+        assert url == "http://podman/v4.0.0/libpod/containers/made/update"
+        assert json["memory"]["limit"] == json["memory"]["swap"]
+        self.memory = json["memory"]["limit"]
+        return self
+
+    def raise_for_status(self) -> None:
+        """All is well."""
 
     def remove_container(self, container: str, **_: Any) -> None:
         self.there.remove(container)
@@ -95,6 +111,19 @@ def test_podman_is_not_given_the_option_that_it_refuses(product: str, limited: b
     made = Engine(("runc",), used="runc", product=product)
     made.create(None)
     assert all(("nr_inodes" in options) is limited for options in made.asked["tmpfs"].values())
+
+
+@pytest.mark.parametrize("product", ["Engine", "Podman Engine"])
+def test_a_memory_limit_is_changed_on_either_engine(product: str) -> None:
+    made: Any = Engine(("runc",), used="runc", product=product)
+    engine.set_memory(made, made.create(None), 1 << 30)
+    assert made.memory == (1 << 30) + engine.LAUNCHER_BYTES
+
+
+def test_a_container_that_is_gone_has_no_memory_limit() -> None:
+    gone: Any = Engine(("runc",), used="runc")
+    with pytest.raises(docker.errors.NotFound):
+        engine.set_memory(gone, "gone", 1 << 30)
 
 
 @pytest.mark.parametrize("command", [redteam, verify])
