@@ -115,8 +115,11 @@ def create(
 
 
 def _host_config(client: docker.DockerClient, memory_bytes: int, runtime: str | None) -> dict[str, Any]:
+    is_podman = _is_podman(client)
     # Podman refuses this option. Inodes are charged to the container's memory, so that limit holds there.
-    inodes = "" if _is_podman(client) else f",nr_inodes={INODES}"
+    inodes = "" if is_podman else f",nr_inodes={INODES}"
+    # Podman makes these writable in a read-only container, and nobody wipes them between cases.
+    closed = {"/run": "ro", "/var/tmp": "ro"} if is_podman else {}  # noqa: S108  # in there
     config: dict[str, Any] = client.api.create_host_config(
         runtime=runtime,
         network_mode="none",
@@ -124,6 +127,7 @@ def _host_config(client: docker.DockerClient, memory_bytes: int, runtime: str | 
         tmpfs={
             "/w": f"rw,exec,nosuid,nodev,mode=0711,size={WORK_BYTES}{inodes}",
             "/tmp": f"rw,exec,nosuid,nodev,mode=1777,size={TMP_BYTES}{inodes}",  # noqa: S108  # in there
+            **closed,
         },
         shm_size=TMP_BYTES,
         cap_drop=["ALL"],

@@ -113,6 +113,12 @@ def test_podman_is_not_given_the_option_that_it_refuses(product: str, limited: b
     assert all(("nr_inodes" in options) is limited for options in made.asked["tmpfs"].values())
 
 
+def test_places_that_podman_makes_writable_are_closed() -> None:
+    podman = Engine(("crun",), used="oci", product="Podman Engine")
+    podman.create(None)
+    assert (podman.asked["tmpfs"]["/run"], podman.asked["tmpfs"]["/var/tmp"]) == ("ro", "ro")
+
+
 @pytest.mark.parametrize("product", ["Engine", "Podman Engine"])
 def test_a_memory_limit_is_changed_on_either_engine(product: str) -> None:
     made: Any = Engine(("runc",), used="runc", product=product)
