@@ -37,6 +37,7 @@ Examples:
 \b
 A line of --completions:  {"row": 0, "completion": "..."}  or  {"id": "HumanEval/0", "completion": "..."}
 A line of --in:           {"verifier": "math", "params": {"gold": "4"}, "completion": "... #### 4"}
+                          and, if need be, "limits": {"cpu_seconds": 10, "memory_bytes": 2147483648}
 A line of --out:          {"row": 0, "id": "0", "outcome": "PASSED", "reward": 1.0, "cases_passed": 1, ...}
                      or   {"row": 0, "id": "0", "error": {"reason": "SANDBOX_LOST", "message": "..."}}
 \b
