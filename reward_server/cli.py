@@ -58,6 +58,12 @@ class _NotStarted(click.ClickException):
     help="Sandbox image: slim has Python, C and C++, full every language.  [default: the largest that has been built]",
 )
 @click.option(
+    "--runtime",
+    metavar="NAME",
+    default=None,
+    help="OCI runtime of the sandbox containers, by the engine's name for it, e.g. runsc.  [default: the engine's]",
+)
+@click.option(
     "--workers",
     type=click.IntRange(1, 1024),
     default=_DEFAULTS.workers,
@@ -92,6 +98,7 @@ def command(
     no_metrics: bool,
     slots: int,
     image: str | None,
+    runtime: str | None,
     workers: int,
     queue: int,
     grace: float,
@@ -115,6 +122,7 @@ def command(
         metrics_port=None if no_metrics else metrics_port,
         slots=slots,
         image=image,
+        runtime=runtime,
         workers=workers,
         queue_capacity=queue,
         grace_seconds=grace,

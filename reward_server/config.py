@@ -34,6 +34,8 @@ class ServerConfig:
     """Sandbox containers, so completions that run code at one time."""
     image: str | None = None
     """Sandbox image, ``slim`` or ``full``; None: the largest that has been built."""
+    runtime: str | None = None
+    """OCI runtime of the sandbox containers, by the engine's name for it; None: the engine's default."""
     workers: int = field(default_factory=cores)
     """Worker processes for verifiers that run no code."""
     queue_capacity: int = 4096

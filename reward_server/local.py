@@ -40,6 +40,7 @@ class LocalServer:
 
     Args:
         slots: sandbox containers; None: one for each core.
+        runtime: their OCI runtime, by the engine's name for it; None: the engine's default.
         require_sandbox: fail if there is no sandbox, instead of answering SANDBOX_UNAVAILABLE for code.
         log_path: where the server's log goes (appended); None: nowhere that lasts.
         arguments: more arguments of ``gavel serve``.
@@ -50,6 +51,7 @@ class LocalServer:
         self,
         *,
         slots: int | None = None,
+        runtime: str | None = None,
         require_sandbox: bool = False,
         log_path: Path | None = None,
         arguments: Sequence[str] = (),
@@ -60,6 +62,7 @@ class LocalServer:
             *(sys.executable, "-P", "-m", "reward_server", "--port", "0", "--metrics-port", "0"),
             *("--grace", str(_GRACE_SECONDS)),
             *(() if slots is None else ("--slots", str(slots))),
+            *(() if runtime is None else ("--runtime", runtime)),
             *(("--require-sandbox",) if require_sandbox else ()),
             *arguments,
         ]

@@ -35,7 +35,7 @@ async def serve(config: ServerConfig, parent_pid: int | None, announce: Callable
         StartError: it could not start.
     """
     stop = _StopRequests()
-    executor = LateExecutor(lambda: DockerExecutor(config.slots, config.image), config.slots)
+    executor = LateExecutor(lambda: DockerExecutor(config.slots, config.image, config.runtime), config.slots)
     server = RewardServer(config, build_verifiers(executor, config.workers), executor)
     watcher = asyncio.create_task(stop.when_orphaned(parent_pid)) if parent_pid is not None else None
     try:
@@ -93,5 +93,11 @@ def _say_ready(config: ServerConfig, server: RewardServer, announce: Callable[[d
             host=config.host,
             advice="anyone who reaches this port can run code in the sandbox: keep it on a network that you trust",
         )
-    event("serving", address=server.address, metrics_port=server.metrics_port, slots=config.slots)
+    event(
+        "serving",
+        address=server.address,
+        metrics_port=server.metrics_port,
+        slots=config.slots,
+        runtime=config.runtime or "engine-default",
+    )
     announce({"ready": True, "address": server.address, "port": server.port, "metrics_port": server.metrics_port})

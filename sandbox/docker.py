@@ -72,14 +72,62 @@ def _start_time(pid: int) -> str | None:
     return stat.rpartition(")")[2].split()[19]
 
 
-def create(client: docker.DockerClient, image: str, owner: Owner, slot: str, uid_base: int, memory_bytes: int) -> str:
-    """Create a container that is not running yet and return its id. Errors: :data:`ENGINE_ERRORS`."""
-    config = client.api.create_host_config(
+class RuntimeRefusedError(docker.errors.DockerException):  # type: ignore[misc]  # the SDK has no types
+    """The engine has no such OCI runtime, or does not use the one that it was asked for. One of ENGINE_ERRORS."""
+
+
+def create(
+    client: docker.DockerClient,
+    image: str,
+    owner: Owner,
+    slot: str,
+    uid_base: int,
+    memory_bytes: int,
+    runtime: str | None = None,
+) -> str:
+    """Create a container that is not running yet and return its id. Errors: :data:`ENGINE_ERRORS`.
+
+    ``runtime``: the OCI runtime, by the name that the engine has for it; None: the engine's own choice.
+    """
+    try:
+        created = client.api.create_container(
+            image,
+            command=["--uid-base", str(uid_base)],
+            # It closes with its one client: the launcher of an owner that was killed ends.
+            stdin_open=True,
+            host_config=_host_config(client, memory_bytes, runtime),
+            labels={**owner.labels(), f"{LABEL}.slot": slot},
+            hostname="sandbox",
+            environment={},
+        )
+    except docker.errors.APIError as error:
+        if runtime is None or "runtime" not in str(error):
+            raise
+        known = ", ".join(sorted(client.info()["Runtimes"]))
+        raise RuntimeRefusedError(
+            f"the engine has no OCI runtime {runtime!r}, it has {known}: install it and add it to the engine's "
+            "`runtimes` (/etc/docker/daemon.json), or start with one of these, or without --runtime"
+        ) from error
+    container = str(created["Id"])
+    if runtime is not None:
+        _check_runtime(client, container, runtime)
+    return container
+
+
+def _host_config(client: docker.DockerClient, memory_bytes: int, runtime: str | None) -> dict[str, Any]:
+    is_podman = _is_podman(client)
+    # Podman refuses this option. Inodes are charged to the container's memory, so that limit holds there.
+    inodes = "" if is_podman else f",nr_inodes={INODES}"
+    # Podman makes these writable in a read-only container, and nobody wipes them between cases.
+    closed = {"/run": "ro", "/var/tmp": "ro"} if is_podman else {}  # noqa: S108  # in there
+    config: dict[str, Any] = client.api.create_host_config(
+        runtime=runtime,
         network_mode="none",
         read_only=True,
         tmpfs={
-            "/w": f"rw,exec,nosuid,nodev,mode=0711,size={WORK_BYTES},nr_inodes={INODES}",
-            "/tmp": f"rw,exec,nosuid,nodev,mode=1777,size={TMP_BYTES},nr_inodes={INODES}",  # noqa: S108  # in there
+            "/w": f"rw,exec,nosuid,nodev,mode=0711,size={WORK_BYTES}{inodes}",
+            "/tmp": f"rw,exec,nosuid,nodev,mode=1777,size={TMP_BYTES}{inodes}",  # noqa: S108  # in there
+            **closed,
         },
         shm_size=TMP_BYTES,
         cap_drop=["ALL"],
@@ -93,17 +141,23 @@ def create(client: docker.DockerClient, image: str, owner: Owner, slot: str, uid
         log_config={"Type": "none", "Config": {}},
         restart_policy={"Name": "no"},
     )
-    created = client.api.create_container(
-        image,
-        command=["--uid-base", str(uid_base)],
-        stdin_open=True,
-        host_config=config,
-        labels={**owner.labels(), f"{LABEL}.slot": slot},
-        hostname="sandbox",
-        environment={},
-    )
-    # Its stdin closes with its one client: the launcher of an owner that was killed ends.
-    return str(created["Id"])
+    return config
+
+
+def _is_podman(client: docker.DockerClient) -> bool:
+    return any(component["Name"] == "Podman Engine" for component in client.version().get("Components", ()))
+
+
+def _check_runtime(client: docker.DockerClient, container: str, runtime: str) -> None:
+    """An engine that leaves the runtime out of account (Podman's Docker API) would leave out the wall it stands for."""
+    used = client.api.inspect_container(container)["HostConfig"].get("Runtime")
+    if used != runtime:
+        remove(client, container)
+        raise RuntimeRefusedError(
+            f"the engine was asked for the OCI runtime {runtime!r} and says that it uses {used!r}; where its API "
+            "cannot choose one, set it in the engine (podman --runtime NAME system service ...) and start without "
+            "--runtime"
+        )
 
 
 def attach(client: docker.DockerClient, container: str) -> tuple[socket.socket, Any]:
@@ -123,7 +177,14 @@ def start(client: docker.DockerClient, container: str) -> None:
 def set_memory(client: docker.DockerClient, container: str, memory_bytes: int) -> None:
     """Change the memory limit of a running container."""
     limit = memory_bytes + LAUNCHER_BYTES
-    client.api.update_container(container, mem_limit=limit, memswap_limit=limit)
+    try:
+        client.api.update_container(container, mem_limit=limit, memswap_limit=limit)
+    except docker.errors.NotFound:
+        if not _is_podman(client):
+            raise
+        # Podman 4 answers "update" under its own API only.
+        address = f"{client.api.base_url}/v4.0.0/libpod/containers/{container}/update"
+        client.api.post(address, json={"memory": {"limit": limit, "swap": limit}}).raise_for_status()
 
 
 def remove(client: docker.DockerClient, container: str) -> None:

@@ -72,13 +72,15 @@ class DockerExecutor:
     Use: ``executor = DockerExecutor(slots=2); await executor.start(); ...; await executor.close()``.
     """
 
-    def __init__(self, slots: int | None = None, image: str | None = None) -> None:
+    def __init__(self, slots: int | None = None, image: str | None = None, runtime: str | None = None) -> None:
         """``slots``: jobs at one time; None: :func:`~sandbox.executor.default_slots`. ``image``: ``slim`` or ``full``;
-        None: the largest there."""
+        None: the largest there. ``runtime``: the containers' OCI runtime, by the engine's name for it; None: the
+        engine's default."""
         self._count = slots if slots is not None else default_slots()
         if self._count < 1:
             raise ValueError(f"slots is {self._count}; it must be at least 1")
         self._wanted_image = image
+        self._runtime = runtime
         self._turns: Turns[Slot] = Turns()
         self._quiet = QuietTime(_QUIET_SHARE, _QUIET_SECONDS)
         self._one_alone = asyncio.Lock()
@@ -437,7 +439,7 @@ class DockerExecutor:
         uid_base = _FIRST_UID + (self._uid_window + number) % _UID_WINDOWS * _UIDS_PER_SLOT
         name = f"slot-{number}"
         memory = Limits().memory_bytes
-        slot = await Slot.start(self._client, self._image, self._owner, name, uid_base, memory)
+        slot = await Slot.start(self._client, self._image, self._owner, name, uid_base, memory, self._runtime)
         self._alive.add(slot)
         self._turns.put(slot)
 

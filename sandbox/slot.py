@@ -69,14 +69,21 @@ class Slot:
 
     @classmethod
     async def start(
-        cls, client: docker.DockerClient, image: str, owner: engine.Owner, name: str, uid_base: int, memory_bytes: int
+        cls,
+        client: docker.DockerClient,
+        image: str,
+        owner: engine.Owner,
+        name: str,
+        uid_base: int,
+        memory_bytes: int,
+        runtime: str | None = None,
     ) -> Slot:
         """Create a container and wait until its launcher is ready.
 
         Raises:
             SlotLostError: it did not start. Also :data:`~sandbox.images.ENGINE_ERRORS`.
         """
-        container = await asyncio.to_thread(engine.create, client, image, owner, name, uid_base, memory_bytes)
+        container = await asyncio.to_thread(engine.create, client, image, owner, name, uid_base, memory_bytes, runtime)
         slot = cls(client, name, container, memory_bytes)
         try:
             raw, slot._response = await asyncio.to_thread(engine.attach, client, container)

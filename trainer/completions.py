@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from reward_server.client import Limits
 from router.load import iter_tasks
 from router.task import Task, VerifierSpec
 from trainer.errors import InputError
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from router.errors import RowError
 
+_LIMITS = {field.name for field in fields(Limits)}
 MAX_SHOWN = 10
 """Faults of a file that one error message lists."""
 
@@ -67,7 +70,8 @@ def read_completions(path: Path) -> list[Written]:
 
 
 def read_explicit(path: Path) -> list[Item]:
-    """Read ``{"verifier": name, "params": {...}, "completion": text[, "id": key]}`` lines: one item each.
+    """Read ``{"verifier": name, "params": {...}, "completion": text[, "id": key][, "limits": {...}]}`` lines: one
+    item each. ``limits`` has fields of :class:`reward_server.client.Limits`.
 
     Raises:
         InputError: a line is not such an object, or there is none; names file and line.
@@ -78,7 +82,8 @@ def read_explicit(path: Path) -> list[Item]:
     for number, (where, value) in enumerate(_json_lines(path, faults)):
         verifier, params, key = value.get("verifier"), value.get("params"), value.get("id", number)
         text, truncated = value.get("completion"), value.get("truncated", False)
-        fault = _fault(number, key, text, truncated)
+        limits = value.get("limits")
+        fault = _fault(number, key, text, truncated) or _limits_fault(limits)
         if not isinstance(verifier, str) or not isinstance(params, dict):
             fault = '"verifier" must be a name and "params" an object'
         if fault:
@@ -87,7 +92,8 @@ def read_explicit(path: Path) -> list[Item]:
         assert isinstance(verifier, str)
         assert isinstance(params, dict)
         assert isinstance(text, str)
-        items.append(Item(len(items), number, str(key), VerifierSpec(verifier, params), text, truncated))
+        spec, bounds = VerifierSpec(verifier, params), None if limits is None else Limits(**limits)
+        items.append(Item(len(items), number, str(key), spec, text, truncated, limits=bounds))
     _raise_all(faults, f"{path}: cannot be graded")
     if not items:
         raise InputError(f'{path}: it is empty; each line is {{"verifier": ..., "params": ..., "completion": ...}}')
@@ -168,6 +174,20 @@ def _fault(row: Any, key: Any, text: Any, truncated: Any) -> str:
     if not isinstance(text, str):
         return f'"completion" must be a text, not {json.dumps(text)[:80]}'
     return "" if isinstance(truncated, bool) else '"truncated" must be true or false'
+
+
+def _limits_fault(limits: Any) -> str:
+    """Say what is wrong with a line's limits; empty if nothing is. What they may be at most is the server's to say."""
+    if limits is None:
+        return ""
+    if not isinstance(limits, dict) or not limits.keys() <= _LIMITS:
+        return f'"limits" must be an object with some of {", ".join(sorted(_LIMITS))}'
+    for name, value in limits.items():
+        kinds = int | float if name.endswith("_seconds") else int
+        if not isinstance(value, kinds) or isinstance(value, bool) or not 0 < value < math.inf:
+            kind = "number" if name.endswith("_seconds") else "integer"
+            return f'"limits": {name} must be a positive {kind}, not {json.dumps(value)[:80]}'
+    return ""
 
 
 def _json_lines(path: Path, faults: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -17,6 +17,7 @@ from reward_server.client import (
     Completion,
     DeadlinePassed,
     Group,
+    Limits,
     NotScored,
     RequestRefused,
     RewardError,
@@ -66,6 +67,8 @@ class Item:
     text: str
     truncated: bool = False
     problem: str = ""
+    limits: Limits | None = None
+    """None: the server's defaults."""
 
 
 async def grade(
@@ -171,7 +174,7 @@ def _group(index: int, items: list[Item]) -> Group:
     assert spec is not None
     # Half of a character pair cannot travel as UTF-8; what a model emits is judged all the same.
     completions = [Completion(LONE_SURROGATE.sub("\ufffd", item.text), item.truncated) for item in items]
-    return Group(spec.verifier, spec.params, completions, id=str(index))
+    return Group(spec.verifier, spec.params, completions, id=str(index), limits=items[0].limits)
 
 
 def verdict_line(item: Item, verdict: Verdict) -> dict[str, Any]:

@@ -22,10 +22,11 @@ from reward_server.errors import Reason, Unscored
 from reward_server.extract import Extracted, Format, extract, marked_answer
 from reward_server.verdict import Execution, Explanation, Finding, Outcome
 from reward_server.verifiers.base import Candidate, Example, Params, Verified
-from reward_server.verifiers.math_compare import Decision, NeedsSymbols, NoSymbols, compare
+from reward_server.verifiers.math_compare import compare
 from reward_server.verifiers.math_form import MAX_QUESTION, Form, FormPolicy, UnitPolicy, echoes, formulas_of, objection
 from reward_server.verifiers.math_guard import Cost, cost
 from reward_server.verifiers.math_number import Number, parse_number
+from reward_server.verifiers.math_oracle import Decision, NeedsSymbols, NoSymbols
 from reward_server.verifiers.math_shape import Leaf, Shape, needs_reading, readings, show
 from reward_server.verifiers.math_text import clean, is_balanced, squash, strip_stop
 from reward_server.verifiers.math_units import registry

@@ -1,18 +1,19 @@
 r"""Compares the shape of an answer with the shape of a reference. Pure; what needs symbols is asked of an oracle.
 
-The same code runs twice: in the server with :class:`NoSymbols`, which settles the common case (numbers, words, lists
-and intervals of numbers) without sympy; and in a worker process with the real oracle
-(:class:`reward_server.verifiers.math_symbols.Symbols`) where the first run raised :class:`NeedsSymbols`.
+The same code runs twice: in the server with an oracle that knows nothing
+(:class:`~reward_server.verifiers.math_oracle.NoSymbols`), which settles the common case (numbers, words, lists and
+intervals of numbers) without sympy; and in a worker process with the real one
+(:class:`~reward_server.verifiers.math_symbols.Symbols`) where the first run raised
+:class:`~reward_server.verifiers.math_oracle.NeedsSymbols`.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
 
 from reward_server.verifiers.math_number import Number, numbers_equal, parse_quantity
+from reward_server.verifiers.math_oracle import Decision, Oracle, Rename, Scalar
 from reward_server.verifiers.math_region import (
     FLIP,
     INFINITE,
@@ -39,80 +40,7 @@ from reward_server.verifiers.math_shape import (
     parse,
     single,
 )
-from reward_server.verifiers.math_text import squash
 from reward_server.verifiers.math_words import plain, words_equal
-
-Scalar = Number | Leaf
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Whether an answer is right, and the rule that decided."""
-
-    equal: bool
-    rule: str
-
-    def __bool__(self) -> bool:
-        return self.equal
-
-
-@dataclass(frozen=True, slots=True)
-class Rename:
-    """A bound variable of the answer and its name in the reference."""
-
-    answer: str
-    gold: str
-
-
-class NeedsSymbols(Exception):
-    """The shapes alone cannot decide."""
-
-
-class Oracle(Protocol):
-    """Judges expressions."""
-
-    def same(self, gold: Scalar, answer: Scalar, rename: Rename | None = None) -> Decision:
-        """Both have the same value for every value of their variables."""
-        ...
-
-    def relation(self, gold: Chain, answer: Chain) -> Decision:
-        """Both relations hold for the same values. Each has two parts."""
-        ...
-
-    def solves(self, gold: Chain, answer: Scalar) -> Decision:
-        """``answer`` is the equation ``gold`` solved for the one variable that the answer lacks."""
-        ...
-
-    def within_answer(self) -> Oracle:
-        """Return the oracle for comparing parts of an answer with each other: none of them is a reference."""
-        ...
-
-
-class NoSymbols:
-    """The oracle that knows nothing."""
-
-    def same(self, gold: Scalar, answer: Scalar, rename: Rename | None = None) -> Decision:
-        """Raises: NeedsSymbols: unless both are spelt alike."""
-        if (
-            rename is None
-            and isinstance(gold, Leaf)
-            and isinstance(answer, Leaf)
-            and squash(gold.latex) == squash(answer.latex)
-        ):
-            return Decision(True, "identical")
-        raise NeedsSymbols
-
-    def relation(self, gold: Chain, answer: Chain) -> Decision:  # noqa: ARG002 - the protocol's
-        """Raises: NeedsSymbols: always."""
-        raise NeedsSymbols
-
-    def solves(self, gold: Chain, answer: Scalar) -> Decision:  # noqa: ARG002 - the protocol's
-        """Raises: NeedsSymbols: always."""
-        raise NeedsSymbols
-
-    def within_answer(self) -> NoSymbols:
-        """It knows as little of these."""
-        return self
 
 
 def compare(gold: Shape, answer: Shape, oracle: Oracle) -> Decision:

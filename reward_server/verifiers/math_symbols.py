@@ -21,8 +21,9 @@ from latex2sympy2_extended.latex2sympy2 import NormalizationConfig, latex2sympy,
 from math_verify.grader import verify
 from sympy.core.function import AppliedUndef
 
-from reward_server.verifiers.math_compare import Decision, Rename, Scalar, consistent
+from reward_server.verifiers.math_compare import consistent
 from reward_server.verifiers.math_number import APPROXIMATE_DIGITS, HEDGE, TOLERANT_DIGITS, Number
+from reward_server.verifiers.math_oracle import Decision, Rename, Scalar
 from reward_server.verifiers.math_region import FLIP, is_closed
 from reward_server.verifiers.math_shape import Chain, Interval, Leaf, Matrix, Ratio, Sequence, Shape, Union, parse, show
 from reward_server.verifiers.math_text import latexify
@@ -112,7 +113,7 @@ def _sympy(value: Scalar) -> Any:
 
 
 class Symbols:
-    """Satisfies :class:`reward_server.verifiers.math_compare.Oracle`.
+    """Satisfies :class:`reward_server.verifiers.math_oracle.Oracle`.
 
     Args:
         trusted: what stands on the gold side is the reference; False: both sides are the answer's.

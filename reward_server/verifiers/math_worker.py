@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from reward_server.verifiers.math_compare import Decision, compare
+from reward_server.verifiers.math_compare import compare
+from reward_server.verifiers.math_oracle import Decision
 from reward_server.verifiers.math_shape import readings
 from reward_server.verifiers.math_symbols import BadReference, Symbols, Unreadable, check_reference
 from reward_server.verifiers.math_units import registry

@@ -10,9 +10,9 @@ import pytest
 
 from sandbox.classify import Ending, classify
 from sandbox.facts import CaseFacts
-from sandbox.images import connect, ensure_image
 from sandbox.job import AssertTests, Call, CallTests, Job, Limits, Program, StdioTests
 from sandbox.pool import DockerExecutor
+from tests.integration.sandbox_pool import pool_of
 
 pytestmark = pytest.mark.docker
 LIMITS = Limits(cpu_seconds=1.0, wall_seconds=8.0, memory_bytes=128 * 1024 * 1024, output_bytes=100_000, processes=32)
@@ -22,13 +22,8 @@ SLEEPER_LIMITS = replace(LIMITS, cpu_seconds=0.5, wall_seconds=1.5)
 
 @pytest.fixture(scope="module")
 async def executor() -> AsyncIterator[DockerExecutor]:
-    client = connect()
-    ensure_image(client, lambda line: None)
-    client.close()
-    pool = DockerExecutor(slots=1)
-    await pool.start()
-    yield pool
-    await pool.close()
+    async with pool_of(1) as pool:
+        yield pool
 
 
 async def stdio(executor: DockerExecutor, source: str, limits: Limits = LIMITS) -> CaseFacts:

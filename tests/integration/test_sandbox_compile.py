@@ -11,9 +11,9 @@ import pytest_asyncio
 
 from sandbox.classify import Ending, classify, classify_compile
 from sandbox.facts import RunFacts
-from sandbox.images import connect, ensure_image
 from sandbox.job import Job, Limits, Program, ProgramTest, StdioTests
 from sandbox.pool import DockerExecutor
+from tests.integration.sandbox_pool import pool_of
 
 pytestmark = pytest.mark.docker
 LIMITS = Limits(cpu_seconds=10, wall_seconds=60)
@@ -22,13 +22,8 @@ HONEST = '#include <stdio.h>\nint main(void) { int n; scanf("%d", &n); printf("%
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def executor() -> AsyncIterator[DockerExecutor]:
-    client = connect()
-    ensure_image(client, lambda line: None)
-    client.close()
-    pool = DockerExecutor(slots=1)
-    await pool.start()
-    yield pool
-    await pool.close()
+    async with pool_of(1) as pool:
+        yield pool
 
 
 async def stdio(executor: DockerExecutor, program: Program, *stdins: bytes) -> RunFacts:

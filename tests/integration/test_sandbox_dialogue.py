@@ -11,9 +11,9 @@ import pytest
 from sandbox.classify import Ending, classify
 from sandbox.errors import SandboxUnavailable
 from sandbox.facts import Exchange, Stopped
-from sandbox.images import connect, ensure_image
 from sandbox.job import MIB, CaseExtras, Dialogue, Job, Limits, Program, StdioTests
 from sandbox.pool import DockerExecutor
+from tests.integration.sandbox_pool import pool_of
 
 pytestmark = pytest.mark.docker
 LIMITS = Limits(cpu_seconds=10, wall_seconds=60, output_bytes=8 * MIB)
@@ -44,13 +44,8 @@ sys.exit(43)
 
 @pytest.fixture(scope="module")
 async def executor() -> AsyncIterator[DockerExecutor]:
-    client = connect()
-    ensure_image(client, lambda line: None)
-    client.close()
-    pool = DockerExecutor(slots=2)
-    await pool.start()
-    yield pool
-    await pool.close()
+    async with pool_of(2) as pool:
+        yield pool
 
 
 def dialogue(program: str, interactor: str = JUDGE, *secrets: int, limits: Limits = LIMITS) -> Dialogue:

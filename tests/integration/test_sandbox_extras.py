@@ -9,9 +9,9 @@ import pytest
 
 from sandbox.errors import JobRefused
 from sandbox.facts import CaseFacts, Stopped
-from sandbox.images import connect, ensure_image
 from sandbox.job import CaseExtras, Job, Limits, Program, StdioTests
 from sandbox.pool import DockerExecutor
+from tests.integration.sandbox_pool import pool_of
 
 pytestmark = pytest.mark.docker
 LIMITS = Limits(cpu_seconds=10, wall_seconds=60)
@@ -19,13 +19,8 @@ LIMITS = Limits(cpu_seconds=10, wall_seconds=60)
 
 @pytest.fixture(scope="module")
 async def executor() -> AsyncIterator[DockerExecutor]:
-    client = connect()
-    ensure_image(client, lambda line: None)
-    client.close()
-    pool = DockerExecutor(slots=2)
-    await pool.start()
-    yield pool
-    await pool.close()
+    async with pool_of(2) as pool:
+        yield pool
 
 
 async def run(executor: DockerExecutor, source: str, *extras: CaseExtras) -> tuple[CaseFacts, ...]:

@@ -10,9 +10,9 @@ import pytest
 
 from sandbox.classify import Ending, classify
 from sandbox.facts import CaseFacts, NotPlain, Raised, Returned, RunFacts
-from sandbox.images import connect, ensure_image
 from sandbox.job import AssertTests, Call, CallTests, Job, Limits, Program, StdioTests
 from sandbox.pool import DockerExecutor
+from tests.integration.sandbox_pool import pool_of
 
 pytestmark = pytest.mark.docker
 LIMITS = Limits(cpu_seconds=10, wall_seconds=60)
@@ -20,13 +20,8 @@ LIMITS = Limits(cpu_seconds=10, wall_seconds=60)
 
 @pytest.fixture(scope="module")
 async def executor() -> AsyncIterator[DockerExecutor]:
-    client = connect()
-    ensure_image(client, lambda line: None)
-    client.close()
-    pool = DockerExecutor(slots=1)
-    await pool.start()
-    yield pool
-    await pool.close()
+    async with pool_of(1) as pool:
+        yield pool
 
 
 def program(source: str) -> Program:

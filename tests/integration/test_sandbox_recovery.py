@@ -18,10 +18,10 @@ from sandbox.build import Files
 from sandbox.classify import Ending, classify
 from sandbox.errors import SandboxLost, SandboxUnavailable
 from sandbox.facts import CaseFacts
-from sandbox.images import connect, ensure_image
 from sandbox.job import Job, Limits, Program, StdioTests
 from sandbox.launcher import wire
 from sandbox.pool import DockerExecutor
+from tests.integration.sandbox_pool import containers, engine_client, pool_of
 
 if TYPE_CHECKING:
     import docker
@@ -34,24 +34,14 @@ QUICK = Job(Program("python", "print(input())"), StdioTests((b"a", b"b")), LIMIT
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[docker.DockerClient]:
-    connection = connect()
-    ensure_image(connection, lambda line: None)
-    yield connection
-    connection.close()
+    with engine_client() as connection:
+        yield connection
 
 
 @pytest.fixture
-async def executor(client: docker.DockerClient) -> AsyncIterator[DockerExecutor]:
-    pool = DockerExecutor(slots=1)
-    await pool.start()
-    yield pool
-    await pool.close()
-    assert containers(client, pool) == []
-
-
-def containers(client: docker.DockerClient, pool: DockerExecutor) -> list[str]:
-    label = f"gavel.owner={pool.owner_id}"
-    return [summary["Id"] for summary in client.api.containers(all=True, filters={"label": label})]
+async def executor() -> AsyncIterator[DockerExecutor]:
+    async with pool_of(1) as pool:
+        yield pool
 
 
 async def kill_one(client: docker.DockerClient, pool: DockerExecutor) -> None:

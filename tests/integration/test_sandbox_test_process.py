@@ -10,6 +10,7 @@ import pytest_asyncio
 from sandbox.facts import RunFacts, Stopped
 from sandbox.job import MIB, AssertTests, Job, Limits, Program, StdioTests
 from sandbox.pool import DockerExecutor
+from tests.integration.sandbox_pool import pool_of
 
 pytestmark = pytest.mark.docker
 
@@ -20,10 +21,8 @@ CHECK = "assert f(1) == [1]"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def executor() -> AsyncIterator[DockerExecutor]:
-    executor = DockerExecutor(slots=1)
-    await executor.start()
-    yield executor
-    await executor.close()
+    async with pool_of(1) as pool:
+        yield pool
 
 
 async def run(executor: DockerExecutor, *cases: str, program: str = HONEST, preamble: str = "") -> RunFacts:

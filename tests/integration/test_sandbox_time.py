@@ -13,6 +13,7 @@ import pytest
 from sandbox.facts import Again, CaseFacts, Stopped
 from sandbox.job import NEAR_CPU_LIMIT, Job, Limits, Program, StdioTests
 from sandbox.pool import DockerExecutor
+from tests.integration.sandbox_pool import pool_of
 
 pytestmark = pytest.mark.docker
 LIMITS = Limits(cpu_seconds=0.5, wall_seconds=60)
@@ -35,10 +36,8 @@ for thread in threads: thread.join()
 
 @pytest.fixture(scope="module")
 async def executor() -> AsyncIterator[DockerExecutor]:
-    pool = DockerExecutor(slots=2)
-    await pool.start()
-    yield pool
-    await pool.close()
+    async with pool_of(2) as pool:
+        yield pool
 
 
 async def run(executor: DockerExecutor, source: str, stdin: str = "", limits: Limits = LIMITS) -> CaseFacts:

@@ -144,6 +144,23 @@ async def test_score_writes_one_line_per_completion_in_order_and_says_pass_at_1(
     assert not out.with_name("out.jsonl.partial").exists()
 
 
+async def test_a_line_may_have_limits_of_its_own_within_the_servers(start_server: Any, tmp_path: Path):
+    bench = await start_server()
+    plain, large, too_large = rows_of("pass", "pass", "pass")
+    large["limits"] = {"cpu_seconds": 2.5, "memory_bytes": 2 << 30}
+    too_large["limits"] = {"memory_bytes": 1 << 40}
+    source = write_rows(tmp_path / "in.jsonl", [plain, large, too_large])
+    out = tmp_path / "out.jsonl"
+    done = await gavel("score", "--in", str(source), "--out", str(out), "--server", bench.server.address)
+    assert done.returncode == 1, done.stderr
+    assert sorted((seen.cpu_seconds, seen.memory_bytes) for seen in bench.verifier.limits_seen) == [
+        (2.5, 2 << 30),
+        (5.0, 512 << 20),
+    ]
+    assert lines(out)[2]["error"]["reason"] == "REFUSED"
+    assert "memory_bytes" in lines(out)[2]["error"]["message"]
+
+
 async def test_score_exits_1_if_something_was_not_scored(start_server: Any, tmp_path: Path):
     bench = await start_server()
     source = write_rows(tmp_path / "in.jsonl", rows_of("pass", "crash"))
@@ -187,6 +204,15 @@ async def test_interrupted_scoring_keeps_what_it_has_and_exits_130(start_server:
         (b'{"verifier": "obey", "params": {}, "completion": "\xff"}\n', "in.jsonl:1: not UTF-8 text"),
         (b'{"verifier": "obey", "params": {}}\n', 'in.jsonl:1: "completion" is missing'),
         (b'{"verifier": "obey", "params": [], "completion": ""}\n', '"params" an object'),
+        (b'{"verifier": "obey", "params": {}, "completion": "", "limits": {"memory": 1}}\n', "some of cpu_seconds"),
+        (
+            b'{"verifier": "obey", "params": {}, "completion": "", "limits": {"memory_bytes": 1.5}}\n',
+            "memory_bytes must be a positive integer, not 1.5",
+        ),
+        (
+            b'{"verifier": "obey", "params": {}, "completion": "", "limits": {"cpu_seconds": NaN}}\n',
+            "cpu_seconds must be a positive number, not NaN",
+        ),
         (b"[" * 100_000 + b"\n", "in.jsonl:1: not a JSON line"),
     ],
 )

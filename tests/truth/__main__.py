@@ -35,13 +35,14 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder with code/ and math/ (see its README.md)")
     parser.add_argument("--only", default="", help="only modules whose name starts so, e.g. code")
     parser.add_argument("--slots", type=int, default=None, help="sandbox containers; default: one per core")
+    parser.add_argument("--runtime", default=None, help="their OCI runtime; default: the engine's")
     arguments = parser.parse_args()
     if not (arguments.data / "code").is_dir() or not (arguments.data / "math").is_dir():
         print(f"{arguments.data}: no folders code/ and math/ here; give the folder of the labelled data, "
               "e.g. make truth DATA=../shared/data", file=sys.stderr)  # fmt: skip
         return 2
     try:
-        with LocalServer(slots=arguments.slots, require_sandbox=True) as server:
+        with LocalServer(slots=arguments.slots, runtime=arguments.runtime, require_sandbox=True) as server:
             found = _score_all(arguments.data, server.address, arguments.only)
     except (GavelError, ScoreFailedError) as error:
         print(f"the labelled sets could not be scored: {error}", file=sys.stderr)

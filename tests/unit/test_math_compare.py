@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reward_server.verifiers.math_compare import NeedsSymbols, NoSymbols, compare
+from reward_server.verifiers.math_compare import compare
 from reward_server.verifiers.math_number import Number, numbers_equal, parse_number
+from reward_server.verifiers.math_oracle import NeedsSymbols, NoSymbols
 from reward_server.verifiers.math_shape import Interval, Leaf, Sequence, Words, parse, readings, show
 from reward_server.verifiers.math_text import clean, latexify
 

@@ -19,9 +19,10 @@ from reward_server.extract import Extracted, extract
 from reward_server.verdict import Outcome
 from reward_server.verifiers.base import Candidate
 from reward_server.verifiers.math import MathParams, MathVerifier
-from reward_server.verifiers.math_compare import NeedsSymbols, NoSymbols, compare
+from reward_server.verifiers.math_compare import compare
 from reward_server.verifiers.math_form import FormPolicy, objection
 from reward_server.verifiers.math_guard import cost
+from reward_server.verifiers.math_oracle import NeedsSymbols, NoSymbols
 from reward_server.verifiers.math_shape import readings, show
 from reward_server.verifiers.math_text import clean
 from sandbox.job import Limits

@@ -62,11 +62,12 @@ def by_fork(submissions: Sequence[Submission], workers: int) -> Measured:
     return Measured(**json.loads(done.stdout))
 
 
-def by_docker_run(image: str) -> Callable[[Sequence[Submission], int], Measured]:
+def by_docker_run(image: str, runtime: str | None = None) -> Callable[[Sequence[Submission], int], Measured]:
     """(c) A container per submission: ``docker run --rm`` of ``image``; all of its tests run in it."""
+    docker_run = [*DOCKER_RUN, *(() if runtime is None else ("--runtime", runtime))]
 
     def measure(submissions: Sequence[Submission], workers: int) -> Measured:
-        return _in_threads(lambda submission: _docker_passes(image, submission), submissions, workers)
+        return _in_threads(lambda submission: _docker_passes(docker_run, image, submission), submissions, workers)
 
     return measure
 
@@ -115,7 +116,7 @@ for test in /job/*.in; do $run < $test; echo; echo "== next"; done
 """
 
 
-def _docker_passes(image: str, submission: Submission) -> bool:
+def _docker_passes(docker_run: Sequence[str], image: str, submission: Submission) -> bool:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -126,7 +127,7 @@ def _docker_passes(image: str, submission: Submission) -> bool:
             (folder / f"{index:04}.in").write_text(stdin, encoding="utf-8")
         script = _IN_CONTAINER.format(compile=" ".join(COMPILE))
         done = subprocess.run(
-            [*DOCKER_RUN, "--volume", f"{name}:/job:ro", "--entrypoint", "/bin/sh", image, "-c", script],
+            [*docker_run, "--volume", f"{name}:/job:ro", "--entrypoint", "/bin/sh", image, "-c", script],
             capture_output=True,
             text=True,
             timeout=_TIMEOUT_SECONDS,

@@ -26,6 +26,7 @@ from sandbox.pool import DockerExecutor
 from trainer.bench import alternatives, workloads
 from trainer.bench.alternatives import Measured
 from trainer.bench.workloads import Submission, Workload
+from trainer.cli.options import runtime_option
 
 WORKLOADS = ("asserts", "stdio", "cpp", "group")
 OURS = "gavel"
@@ -69,8 +70,8 @@ class Stages:
 class TimedExecutor(DockerExecutor):
     """Keeps account of its jobs' stages."""
 
-    def __init__(self, slots: int) -> None:
-        super().__init__(slots)
+    def __init__(self, slots: int, runtime: str | None = None) -> None:
+        super().__init__(slots, runtime=runtime)
         self.reset()
 
     def reset(self) -> None:
@@ -124,7 +125,10 @@ class Result:
     help="Sandbox slots.  [default: the cores and a quarter]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-def command(names: tuple[str, ...], data: Path | None, rounds: int, slots: int | None, as_json: bool) -> int:
+@runtime_option
+def command(
+    names: tuple[str, ...], data: Path | None, rounds: int, slots: int | None, as_json: bool, runtime: str | None
+) -> int:
     """Measure the sandbox against an unprotected subprocess per test, a fork per sample, and a container per
     submission.
     """
@@ -133,7 +137,7 @@ def command(names: tuple[str, ...], data: Path | None, rounds: int, slots: int |
     made |= {"cpp": workloads.cpp, "group": workloads.group}
     chosen = [made[name]() for name in WORKLOADS if name in wanted]
     alternatives.check_tools(any(s.language == "cpp" for workload in chosen for s in workload.submissions))
-    report = asyncio.run(_measure(chosen, rounds, slots or default_slots()))
+    report = asyncio.run(_measure(chosen, rounds, slots or default_slots(), runtime))
     if as_json:
         click.echo(json.dumps(report, indent=1))
     else:
@@ -141,20 +145,32 @@ def command(names: tuple[str, ...], data: Path | None, rounds: int, slots: int |
     return 1 if any(entry["contestants"][OURS]["wrong"] for entry in report["workloads"].values()) else 0
 
 
-async def _measure(chosen: Sequence[Workload], rounds: int, slots: int) -> dict[str, Any]:
-    executor = TimedExecutor(slots)
+async def _measure(chosen: Sequence[Workload], rounds: int, slots: int, runtime: str | None) -> dict[str, Any]:
+    executor = TimedExecutor(slots, runtime)
     workers = cores()
     await executor.start()
     try:
         image = (await executor.languages())[0].image_digest
-        found = {workload.name: await _rounds(workload, executor, image, rounds, workers) for workload in chosen}
+        by_docker_run = _in_thread(alternatives.by_docker_run(image, runtime))
+        found = {
+            workload.name: await _rounds(workload, executor, by_docker_run, rounds, workers) for workload in chosen
+        }
     finally:
         await executor.close()
-    return {"workers": workers, "slots": slots, "rounds": rounds, "image": image, "workloads": found}
+    return {
+        "workers": workers,
+        "slots": slots,
+        "rounds": rounds,
+        "image": image,
+        "runtime": runtime,
+        "workloads": found,
+    }
 
 
-async def _rounds(workload: Workload, timed: TimedExecutor, image: str, rounds: int, workers: int) -> dict[str, Any]:
-    contestants = _contestants(workload, timed, image)
+async def _rounds(
+    workload: Workload, timed: TimedExecutor, by_docker_run: Contestant, rounds: int, workers: int
+) -> dict[str, Any]:
+    contestants = _contestants(workload, timed, by_docker_run)
     results = {name: Result() for name in contestants}
     await contestants[OURS](workload.submissions[: timed.slots], workers)  # whatever is made only once
     timed.reset()
@@ -179,14 +195,14 @@ def _fresh(workload: Workload, nonce: str) -> list[Submission]:
     return [submission.fresh(f"{nonce}, {index}") for index, submission in enumerate(workload.submissions)]
 
 
-def _contestants(workload: Workload, timed: TimedExecutor, image: str) -> dict[str, Contestant]:
+def _contestants(workload: Workload, timed: TimedExecutor, by_docker_run: Contestant) -> dict[str, Contestant]:
     async def ours(submissions: Sequence[Submission], _workers: int) -> Measured:
         return await _ours(submissions, timed)
 
     found: dict[str, Contestant] = {OURS: ours, "subprocess": _in_thread(alternatives.by_subprocess)}
     if all(submission.language == "python" for submission in workload.submissions):
         found["fork"] = _in_thread(alternatives.by_fork)
-    found["docker run"] = _in_thread(alternatives.by_docker_run(image))
+    found["docker run"] = by_docker_run
     return found
 
 

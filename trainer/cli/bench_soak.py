@@ -24,6 +24,7 @@ import click
 import trainer.bench
 from reward_server.client import AsyncRewardClient, Completion, Group, Limits, Verdict
 from reward_server.local import LocalServer
+from trainer.cli.options import runtime_option
 from trainer.errors import InputError
 
 _GROUP = 8
@@ -127,14 +128,15 @@ def _groups(count: int, share: float, seed: int) -> list[tuple[Group, list[tuple
 @click.option("--slots", type=click.IntRange(1), help="Sandbox slots.  [default: the cores and a quarter]")
 @click.option("--seed", default=0, show_default=True, help="Of the order.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-def command(count: int, hostile: float, slots: int | None, seed: int, as_json: bool) -> int:
+@runtime_option
+def command(count: int, hostile: float, slots: int | None, seed: int, as_json: bool, runtime: str | None) -> int:
     """Send many submissions, some hostile, through a server of its own, and look for what is left of them."""
     if shutil.which("docker") is None:
         raise InputError("docker is needed to look at the containers, and is not on PATH")
     report = Report(count)
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, _as_temporary_folder(folder):
-        with LocalServer(slots=slots, require_sandbox=True) as server:
+        with LocalServer(slots=slots, runtime=runtime, require_sandbox=True) as server:
             pid = server.pid
             asyncio.run(_soak(report, server, _groups(count, hostile, seed)))
         report.problems += [f"temporary file {path.name} is still there" for path in Path(folder).iterdir()]

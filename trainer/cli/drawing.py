@@ -18,7 +18,7 @@ from router.task import Task
 from trainer.cli.data import DataSetup, answer_room
 from trainer.cli.options import apply
 from trainer.cli.score import progress_bar
-from trainer.cli.serving import OnDemandServer
+from trainer.cli.serving import OnDemandServer, ServerChoice
 from trainer.draws import Answers, DrawFile, DrawnGroup, draw, sample_tasks, texts_at
 from trainer.errors import InputError
 from trainer.evaluate import Sample
@@ -45,8 +45,7 @@ class DrawSetup:
     seed: int
     system: str
     generator: str
-    server: str | None
-    slots: int | None
+    server: ServerChoice
     limit: int | None = None
     """Rows to sample, chosen by the seed; None: all."""
     columns: tuple[str, ...] = ()
@@ -149,7 +148,7 @@ def drawing(setup: DrawSetup, folder: Path | None) -> Iterator[Iterator[DrawnGro
     max_tokens = setup.max_tokens or answer_room(tasks)
     with ExitStack() as stack:
         file = stack.enter_context(DrawFile(folder, setup.settings(max_tokens))) if folder is not None else None
-        rewards = stack.enter_context(OnDemandServer(setup.server, setup.slots))
+        rewards = stack.enter_context(OnDemandServer(setup.server))
         answers = _from_columns(setup, tasks) if setup.columns else _from_model(setup, max_tokens, stack)
         # Before minutes of generation: a server that is not there is found out now.
         address = rewards.address(any(task.spec.verifier == "code" for task in tasks))

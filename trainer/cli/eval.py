@@ -16,7 +16,7 @@ from router.task import Task
 from trainer.cli.data import absolute
 from trainer.cli.options import dataset_options, server_options
 from trainer.cli.score import estimate_line, parse_ks
-from trainer.cli.serving import OnDemandServer
+from trainer.cli.serving import OnDemandServer, ServerChoice
 from trainer.errors import InputError
 from trainer.evaluate import Evaluation, Suite, evaluate, write_lines
 from trainer.models import resolve_model
@@ -74,8 +74,7 @@ def command(
     mapping: str | None,
     split: str | None,
     config: str | None,
-    server: str | None,
-    slots: int | None,
+    server: ServerChoice,
 ) -> int:
     """Measure MODEL on SUITE (a data set with verifiers): pass@k with 95% intervals.
 
@@ -96,7 +95,7 @@ def command(
     source = resolve_model(model)
     asked = Suite(absolute(suite), samples, heat, max_tokens, seed)
     sampling = Sampling(max_tokens, heat, seed=seed, system_prompt=system)
-    with OnDemandServer(server, slots) as rewards:
+    with OnDemandServer(server) as rewards:
         # Before minutes of generation: a server that is not there is found out now.
         address = rewards.address(any(task.spec.verifier == "code" for task in tasks))
         with from_model(source, sampling, generator=generator) as generate:

@@ -20,7 +20,7 @@ from router.report import render
 from trainer.cli.drawing import draw_setup, sampling_options
 from trainer.cli.options import dataset_options, row_options, server_options
 from trainer.cli.passrates import check_keep, measure_signal
-from trainer.cli.serving import OnDemandServer
+from trainer.cli.serving import OnDemandServer, ServerChoice
 from trainer.passrate import parse_range
 from trainer.passrate import render as render_signal
 from trainer.vllm_cpu import prepare_environment
@@ -121,8 +121,7 @@ def command(
     mapping: str | None,
     split: str | None,
     config: str | None,
-    server: str | None,
-    slots: int | None,
+    server: ServerChoice,
     **sampling: Any,
 ) -> int:
     """Say which training method fits DATASET, with evidence from its rows, before any compute is spent.
@@ -134,7 +133,7 @@ def command(
     left_out = read_quarantine(without) if without is not None else frozenset()
     if quarantine is not None and no_proof:
         raise click.UsageError("--quarantine asks the verifier, --no-proof asks it nothing: give one of them")
-    with OnDemandServer(server, slots) as scorer:
+    with OnDemandServer(server) as scorer:
         if quarantine is not None:
             reader = open_reader(
                 dataset, schema=schema, mapping=mapping, split=split, config=config, schemas=schemas,
@@ -166,7 +165,7 @@ def command(
     if samples is not None and findings.methods.get("grpo", NO_METHOD).status == "READY":
         setup = draw_setup(
             dataset, schema=schema, schemas=schemas, mapping=mapping, split=split, config=config, without=without,
-            dedup=dedup, i_know=i_know, model=model, samples=samples, seed=seed, server=server, slots=slots,
+            dedup=dedup, i_know=i_know, model=model, samples=samples, seed=seed, server=server,
             limit=None if kept_rates is not None else signal_rows, **sampling,
         )  # fmt: skip
         signal = measure_signal(setup, kept_rates, out)

@@ -19,6 +19,7 @@ from reward_server.judge.package import Package, read_package
 from reward_server.judge.run import Agreement, Options, Result, judge_packages
 from reward_server.verifiers.code import CodeVerifier
 from sandbox.pool import DockerExecutor
+from trainer.cli.options import runtime_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,8 +51,14 @@ _BAD = (Agreement.DISAGREES, Agreement.NOT_SCORED)
 @click.option("--margin/--no-margin", default=True, help="Run what is labelled time_limit_exceeded up to the package's "
               "safety margin, to say which come near.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@runtime_option
 def command(
-    packages: tuple[Path, ...], concurrency: int | None, only: tuple[str, ...], margin: bool, as_json: bool
+    packages: tuple[Path, ...],
+    concurrency: int | None,
+    only: tuple[str, ...],
+    margin: bool,
+    as_json: bool,
+    runtime: str | None,
 ) -> int:
     """Run the submissions of problem PACKAGES and compare each verdict with its label.
 
@@ -70,7 +77,7 @@ def command(
         def report(result: Result) -> None:
             progress.update(task, advance=1, description=f"{result.package} {result.submission}")
 
-        results = asyncio.run(_judge(found, options, report))
+        results = asyncio.run(_judge(found, options, runtime, report))
     (_print_json if as_json else _print_table)(results)
     return 1 if any(result.agreement in _BAD for result in results) else 0
 
@@ -94,8 +101,10 @@ def _selected(package: Package, only: tuple[str, ...]) -> Package:
     return package.only(only) if only else package
 
 
-async def _judge(packages: Sequence[Package], options: Options, report: Callable[[Result], None]) -> list[Result]:
-    executor = DockerExecutor(slots=options.slots)
+async def _judge(
+    packages: Sequence[Package], options: Options, runtime: str | None, report: Callable[[Result], None]
+) -> list[Result]:
+    executor = DockerExecutor(slots=options.slots, runtime=runtime)
     try:
         await executor.start()
         return await judge_packages(CodeVerifier(executor), packages, options, report)

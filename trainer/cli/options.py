@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
+
+from trainer.cli.serving import ServerChoice
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -43,7 +46,13 @@ def row_options(command: Command) -> Command:
 
 
 def server_options(command: Command) -> Command:
-    """Add which reward server judges: --server, --slots."""
+    """Add which reward server judges: --server, --slots, --runtime. The command gets them as ``server``."""
+
+    @functools.wraps(command)
+    def with_choice(*args: Any, server: str | None, slots: int | None, runtime: str | None, **others: Any) -> Any:
+        refuse_runtime_of_another(server, runtime)
+        return command(*args, server=ServerChoice(server, slots, runtime), **others)
+
     options = [
         click.option("--server", metavar="HOST:PORT", help="A running reward server; default: one is started."),
         click.option(
@@ -51,8 +60,26 @@ def server_options(command: Command) -> Command:
             type=click.IntRange(min=1),
             help="Sandboxes of a started server; default: cores and a quarter.",
         ),
+        runtime_option,
     ]
-    return apply(command, options)
+    return apply(cast("Command", with_choice), options)
+
+
+def runtime_option(command: Command) -> Command:
+    """Add what the containers of a sandbox that is started here run on: --runtime."""
+    return click.option(
+        "--runtime", metavar="NAME", help="OCI runtime of the sandboxes started here; default: the engine's."
+    )(command)
+
+
+def refuse_runtime_of_another(server: str | None, runtime: str | None) -> None:
+    """Refuse a --runtime that would have no effect: who asks for a wall must not be left without it unawares.
+
+    Raises:
+        UsageError: --server names a server, which has its own.
+    """
+    if server is not None and runtime is not None:
+        raise click.UsageError("--runtime is for a sandbox that is started here; the server at --server has its own")
 
 
 def apply(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:

@@ -7,6 +7,7 @@ import json
 import sys
 from collections import Counter
 from contextlib import aclosing
+from dataclasses import replace
 
 import click
 from rich.console import Console
@@ -18,7 +19,7 @@ from reward_server.redteam.campaign import Breach, Result, run_campaign
 from reward_server.redteam.entries import CLASSES, Attack, load_attacks
 from reward_server.redteam.tasks import FORMS
 from trainer.cli.options import server_options
-from trainer.cli.serving import RETRY_SECONDS, reward_server_at
+from trainer.cli.serving import RETRY_SECONDS, ServerChoice, reward_server_at
 
 EPILOG = """\b
 Examples:
@@ -44,8 +45,7 @@ def command(
     rounds: int,
     at_once: int,
     as_json: bool,
-    server: str | None,
-    slots: int | None,
+    server: ServerChoice,
 ) -> int:
     """Attack a reward server: nothing may pass, nothing may become an error, nothing may leave a trace.
 
@@ -58,7 +58,8 @@ def command(
     ]
     if not chosen:
         raise click.UsageError("no attack is of this class and form")
-    with reward_server_at(server, slots or 1, needs_sandbox=True) as address:
+    one_slot = replace(server, slots=server.slots or 1)
+    with reward_server_at(one_slot, needs_sandbox=True) as address:
         results, left_out = asyncio.run(_attack(address, chosen, rounds, at_once))
     if as_json:
         click.echo(json.dumps(_summary(results, left_out)))

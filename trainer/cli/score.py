@@ -18,7 +18,7 @@ from rich.table import Table
 
 from reward_server.client import AsyncRewardClient
 from trainer.cli.options import dataset_options, server_options
-from trainer.cli.serving import reward_server_at
+from trainer.cli.serving import ServerChoice, reward_server_at
 from trainer.completions import match, read_completions, read_explicit
 from trainer.errors import InputError
 from trainer.grade import RETRY_SECONDS, Item, Totals, VerdictFile, grade, totals
@@ -37,6 +37,7 @@ Examples:
 \b
 A line of --completions:  {"row": 0, "completion": "..."}  or  {"id": "HumanEval/0", "completion": "..."}
 A line of --in:           {"verifier": "math", "params": {"gold": "4"}, "completion": "... #### 4"}
+                          and, if need be, "limits": {"cpu_seconds": 10, "memory_bytes": 2147483648}
 A line of --out:          {"row": 0, "id": "0", "outcome": "PASSED", "reward": 1.0, "cases_passed": 1, ...}
                      or   {"row": 0, "id": "0", "error": {"reason": "SANDBOX_LOST", "message": "..."}}
 \b
@@ -67,8 +68,7 @@ def command(
     mapping: str | None,
     split: str | None,
     config: str | None,
-    server: str | None,
-    slots: int | None,
+    server: ServerChoice,
 ) -> int:
     """Grade the completions of a data set's rows.
 
@@ -87,7 +87,7 @@ def command(
         matched = match(written, dataset, schema=schema, mapping=mapping, split=split, config=config, schemas=schemas)
         items, without = matched.items, matched.rows_without
     started = time.monotonic()
-    verdicts = grade_to_file(items, out, server, slots)
+    verdicts = grade_to_file(items, out, server)
     found = totals(items, verdicts)
     estimates = [estimate(found.passed, k) for k in wanted]
     show = _print_json if as_json else _print_table
@@ -109,7 +109,7 @@ def parse_ks(text: str) -> list[int]:
     return sorted({int(part) for part in parts})
 
 
-def grade_to_file(items: Sequence[Item], out: Path | None, server: str | None, slots: int | None) -> list[Verdict]:
+def grade_to_file(items: Sequence[Item], out: Path | None, server: ServerChoice) -> list[Verdict]:
     """Grade with a progress bar, writing each verdict to ``out`` as it comes; what is there survives Ctrl-C.
 
     Raises:
@@ -119,7 +119,7 @@ def grade_to_file(items: Sequence[Item], out: Path | None, server: str | None, s
     needs_sandbox = any(item.spec is not None and item.spec.verifier == "code" for item in items)
     with ExitStack() as stack:
         sink = stack.enter_context(VerdictFile(out)) if out is not None else None
-        address = stack.enter_context(reward_server_at(server, slots, needs_sandbox))
+        address = stack.enter_context(reward_server_at(server, needs_sandbox))
         progress = stack.enter_context(progress_bar())
         bar = progress.add_task("scoring", total=len(items))
         done = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from reward_server.client import RewardClient
@@ -20,30 +21,39 @@ RETRY_SECONDS = 60.0
 """How long a busy server is asked again."""
 
 
+@dataclass(frozen=True, slots=True)
+class ServerChoice:
+    """Which reward server a command asks: the fields are options of the command line."""
+
+    address: str | None = None
+    """``HOST:PORT`` of one that runs; None: one is started, and the other fields are its own."""
+    slots: int | None = None
+    runtime: str | None = None
+
+
 @contextmanager
-def reward_server_at(
-    address: str | None, slots: int | None = None, needs_sandbox: bool = False, log_path: Path | None = None
-) -> Iterator[str]:
+def reward_server_at(choice: ServerChoice, needs_sandbox: bool = False, log_path: Path | None = None) -> Iterator[str]:
     """Yield the address of a server that takes calls; a server that was started here is stopped at the end.
 
     Raises:
-        GavelError: nothing answers at ``address``, or no server could be started.
+        GavelError: nothing answers at the address of ``choice``, or no server could be started.
     """
-    if address is not None:
-        with RewardClient(address) as client:
+    if choice.address is not None:
+        with RewardClient(choice.address) as client:
             client.wait_ready(CONNECT_SECONDS)
-        yield address
+        yield choice.address
         return
-    with LocalServer(slots=slots, require_sandbox=needs_sandbox, log_path=log_path) as server:
+    with LocalServer(
+        slots=choice.slots, runtime=choice.runtime, require_sandbox=needs_sandbox, log_path=log_path
+    ) as server:
         yield server.address
 
 
 class OnDemandServer:
     """A reward server that is looked for, or started, when it is first needed, and then kept to the end."""
 
-    def __init__(self, address: str | None, slots: int | None, log: Path | None = None) -> None:
-        self._named = address
-        self._slots = slots
+    def __init__(self, choice: ServerChoice, log: Path | None = None) -> None:
+        self._choice = choice
         self._log = log
         self._keeps_log = False
         self._stack = ExitStack()
@@ -65,7 +75,7 @@ class OnDemandServer:
             GavelError: no server answers, or none could be started.
         """
         if self._address is None:
-            at = reward_server_at(self._named, self._slots, needs_sandbox, self._log)
+            at = reward_server_at(self._choice, needs_sandbox, self._log)
             self._address = self._stack.enter_context(at)
         return self._address
 

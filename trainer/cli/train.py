@@ -16,7 +16,7 @@ from router.report import render
 from trainer.cli.data import DataSetup, RunRows, answer_room, choose, load, look, refusal_status
 from trainer.cli.errors import explain
 from trainer.cli.options import dataset_options, row_options, server_options
-from trainer.cli.serving import OnDemandServer
+from trainer.cli.serving import OnDemandServer, ServerChoice
 from trainer.errors import InputError
 from trainer.evaluate import Suite, evaluate, write_lines
 from trainer.live import LiveView
@@ -86,8 +86,7 @@ def command(
     mapping: str | None,
     split: str | None,
     config: str | None,
-    server: str | None,
-    slots: int | None,
+    server: ServerChoice,
 ) -> int:
     """Train a model on DATASET with a METHOD that its rows allow: auto, grpo, dpo or sft.
 
@@ -95,7 +94,7 @@ def command(
     rows before and after.
     """
     given = given_settings(settings, model=model, steps=steps, seed=seed, lora=lora)
-    with OnDemandServer(server, slots, first_log(resume or run_path)) as rewards:
+    with OnDemandServer(server, first_log(resume or run_path)) as rewards:
         if resume is not None:
             if dataset is not None or given or run_path is not None:
                 raise click.UsageError("--resume goes on with a run as it was: leave DATASET, --run and settings away")

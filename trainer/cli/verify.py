@@ -22,6 +22,7 @@ from reward_server.verifiers.base import Candidate, VerifierSet
 from reward_server.verifiers.registry import build_verifiers
 from sandbox.job import Limits
 from sandbox.pool import DockerExecutor
+from trainer.cli.options import refuse_runtime_of_another, runtime_option
 from trainer.errors import InputError
 from trainer.labelled import Labelled, agreement, read_labelled
 
@@ -57,6 +58,7 @@ SHOWN = 100
 @click.option("--params", default="{}", help="More params of the verifier, as a JSON object.")
 @click.option("--server", metavar="HOST:PORT", help="A running reward server; default: judged in this process.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@runtime_option
 def command(
     verifier: str,
     gold: str | None,
@@ -66,6 +68,7 @@ def command(
     params: str,
     server: str | None,
     as_json: bool,
+    runtime: str | None,
 ) -> int:
     """Explain one verdict of VERIFIER, or measure it on labelled rows.
 
@@ -76,17 +79,18 @@ def command(
     """
     if (answer is None) == (path is None):
         raise click.UsageError("give --answer with --gold for one verdict, or --file for labelled rows")
+    refuse_runtime_of_another(server, runtime)
     given = _params(params, declared)
     if path is not None:
         rows = read_labelled(path, given)
-        verdicts = asyncio.run(_judge_all(verifier, rows, server))
+        verdicts = asyncio.run(_judge_all(verifier, rows, server, runtime))
         (_print_agreement_json if as_json else _print_agreement)(rows, verdicts)
     else:
         assert answer is not None
         if gold is not None:
             given["gold"] = gold
         row = Labelled(1, given, sys.stdin.read() if answer == "-" else answer, is_right=True)
-        verdicts = asyncio.run(_judge_all(verifier, [row], server))
+        verdicts = asyncio.run(_judge_all(verifier, [row], server, runtime))
         (_print_verdict_json if as_json else _print_verdict)(verdicts[0])
     return 1 if any(verdict.error for verdict in verdicts) else 0
 
@@ -101,7 +105,7 @@ def _params(text: str, declared: str | None) -> dict[str, Any]:
     return params | ({"format": declared} if declared else {})
 
 
-async def _judge_all(verifier: str, rows: Sequence[Labelled], server: str | None) -> list[Verdict]:
+async def _judge_all(verifier: str, rows: Sequence[Labelled], server: str | None, runtime: str | None) -> list[Verdict]:
     if server is not None:
         groups = [Group(verifier, row.params, [Completion(row.answer)]) for row in rows]
         async with AsyncRewardClient(server) as client:
@@ -109,7 +113,7 @@ async def _judge_all(verifier: str, rows: Sequence[Labelled], server: str | None
     async with AsyncExitStack() as stack:
         executor = None
         if verifier == "code":
-            executor = DockerExecutor(slots=1)
+            executor = DockerExecutor(slots=1, runtime=runtime)
             stack.push_async_callback(executor.close)
             await executor.start()
         verifiers = build_verifiers(executor)
