@@ -1,4 +1,4 @@
-"""Warm slots, and the :class:`~sandbox.executor.Executor` on top of them.
+"""The :class:`~sandbox.executor.Executor` on top of warm slots (:mod:`sandbox.slots`).
 
 Who caused the loss of a slot? A candidate can never end PID 1 by a signal, reach the engine or close the stream. It
 can make its container run out of memory, or trip a fault of the launcher. So:
@@ -20,16 +20,13 @@ other slot works, before it counts. That takes from everybody else, so it may ta
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import random
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
 from sandbox import docker as engine
-from sandbox import images, reports
+from sandbox import reports
 from sandbox.artefacts import ArtefactCache, Compiled
 from sandbox.build import Build, build_of, further_files
 from sandbox.check import case_count, check
@@ -37,26 +34,16 @@ from sandbox.dialogue import INTERACTOR, PROGRAM, Side, Talk, TalkLostError, job
 from sandbox.errors import SandboxLost, SandboxUnavailable
 from sandbox.executor import ExchangeObserver, LanguageVersion, Observer, default_slots
 from sandbox.facts import Again, CaseFacts, CompileFacts, DialogueFacts, Exchange, RunFacts, Stopped
-from sandbox.job import Dialogue, Job, Limits, Program, StdioTests
+from sandbox.job import Dialogue, Job, Program, StdioTests
 from sandbox.languages import LANGUAGES
 from sandbox.launcher import wire
 from sandbox.progress import Progress, blame, compiled_facts, finished, run_in, unknown
 from sandbox.quiet import QuietTime
 from sandbox.slot import Slot, SlotLostError
-from sandbox.turns import Turns
-
-if TYPE_CHECKING:
-    import docker
+from sandbox.slots import Slots
 
 _LOG = logging.getLogger(__name__)
 
-_HEAL_SECONDS = 0.5
-"""Between attempts to start a slot anew."""
-_PATIENCE_SECONDS = 15.0
-"""How long a job waits while no slot at all is alive."""
-_FIRST_UID = 10_000
-_UIDS_PER_SLOT = 64
-_UID_WINDOWS = 700
 _DRAIN_SECONDS = 2.0
 """How long slots are kept idle until the others have ended what they do, so that a case can run alone."""
 _ALONE_PATIENCE_SECONDS = 5.0
@@ -76,39 +63,25 @@ class DockerExecutor:
         """``slots``: jobs at one time; None: :func:`~sandbox.executor.default_slots`. ``image``: ``slim`` or ``full``;
         None: the largest there. ``runtime``: the containers' OCI runtime, by the engine's name for it; None: the
         engine's default."""
-        self._count = slots if slots is not None else default_slots()
-        if self._count < 1:
-            raise ValueError(f"slots is {self._count}; it must be at least 1")
-        self._wanted_image = image
-        self._runtime = runtime
-        self._turns: Turns[Slot] = Turns()
+        self._slots = Slots(slots if slots is not None else default_slots(), image, runtime)
         self._quiet = QuietTime(_QUIET_SHARE, _QUIET_SECONDS)
         self._one_alone = asyncio.Lock()
-        self._alive: set[Slot] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._owner = engine.Owner.me()
-        self._uid_window = random.randrange(_UID_WINDOWS)  # noqa: S311  # apart from other servers on this host
-        self._image = ""
         self._artefacts = ArtefactCache()
-        self._why_down = "the sandbox has not been started"
-        self._closed = False
-        self._connected = False
-        self._client: docker.DockerClient
 
     @property
     def slots(self) -> int:
         """How many jobs run at one time."""
-        return self._count
+        return self._slots.count
 
     @property
     def owner_id(self) -> str:
         """Value of the label ``gavel.owner`` on this pool's containers."""
-        return self._owner.id
+        return self._slots.owner.id
 
     @property
     def healthy_slots(self) -> int:
         """How many slots are alive now, busy or idle."""
-        return len(self._alive)
+        return self._slots.healthy
 
     async def start(self) -> None:
         """Connect, remove orphans of owners that are gone, and start every slot. A few hundred milliseconds.
@@ -116,23 +89,7 @@ class DockerExecutor:
         Raises:
             SandboxUnavailable: no engine, no permission, no image, or no slot would start.
         """
-        self._client = await asyncio.to_thread(images.connect)
-        self._connected = True
-        image = await asyncio.to_thread(images.find_image, self._client, self._wanted_image)
-        if image is None:
-            await self.close()
-            wanted = self._wanted_image or images.SMALLEST
-            raise SandboxUnavailable(
-                f"the sandbox image {images.image_tag(wanted)} is missing; "
-                f"build it: python -m sandbox.images build {wanted}"
-            )
-        self._image = image
-        await asyncio.to_thread(engine.reap, self._client)
-        started = await asyncio.gather(*(self._new_slot(n) for n in range(self._count)), return_exceptions=True)
-        failed = [result for result in started if isinstance(result, BaseException)]
-        if failed:
-            await self.close()
-            raise SandboxUnavailable(f"a sandbox slot did not start: {failed[0]}") from failed[0]
+        await self._slots.start()
 
     async def run(self, job: Job, observe: Observer | None = None, apart_from: str = "") -> RunFacts:
         """Run ``job``; see :meth:`sandbox.executor.Executor.run`."""
@@ -154,7 +111,7 @@ class DockerExecutor:
         for job in jobs:
             check(job)
             self._check_has(job.program.language)
-        if self._count < 2:
+        if self.slots < 2:
             raise SandboxUnavailable(
                 "an interactive problem needs two slots, one for the program and one for the interactor, and this "
                 "sandbox has one: start it with --slots 2 or more"
@@ -178,40 +135,25 @@ class DockerExecutor:
 
     async def languages(self) -> tuple[LanguageVersion, ...]:
         """The languages of the image, as a live slot reported them."""
-        for slot in self._alive:
-            return tuple(
-                LanguageVersion(name, slot.versions[name], self._image) for name in LANGUAGES if name in slot.versions
-            )
-        raise SandboxUnavailable(f"no sandbox slot is alive: {self._why_down}")
+        versions = self._slots.versions()
+        if versions is None:
+            raise self._slots.none_alive()
+        return tuple(LanguageVersion(name, versions[name], self._slots.image) for name in LANGUAGES if name in versions)
 
     async def close(self) -> None:
         """Stop everything and remove every container. Idempotent."""
-        self._closed = True
-        self._why_down = "the sandbox has been closed"
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        slots = list(self._alive)
-        self._alive.clear()
-        await asyncio.gather(*(slot.close() for slot in slots))
-        if self._connected:
-            self._connected = False
-            with contextlib.suppress(*images.ENGINE_ERRORS):  # an engine that is gone holds nothing that runs
-                await asyncio.to_thread(engine.remove_owned, self._client, self._owner)
-            self._client.close()
+        await self._slots.close()
 
     # ---- compiling
 
     def _check_has(self, language: str) -> None:
         """Raises SandboxUnavailable if the image lacks ``language``; while no slot is alive, nobody knows."""
-        for slot in self._alive:
-            if language not in slot.versions:
-                raise SandboxUnavailable(
-                    f"this server's sandbox image has no {language!r}; build the one that has, "
-                    f"python -m sandbox.images build {LANGUAGES[language].image}, and start the server again"
-                )
-            return
+        versions = self._slots.versions()
+        if versions is not None and language not in versions:
+            raise SandboxUnavailable(
+                f"this server's sandbox image has no {language!r}; build the one that has, "
+                f"python -m sandbox.images build {LANGUAGES[language].image}, and start the server again"
+            )
 
     async def _prepare(self, job: Job, progress: Progress, apart_from: str) -> None:
         """Compile, where the language is compiled: kept, compiled by another job at this moment, or compiled now."""
@@ -221,7 +163,7 @@ class DockerExecutor:
             return
         asked = time.monotonic()
         memory = job.limits.memory_bytes
-        key = build.key(self._image)
+        key = build.key(self._slots.image)
         compiled, cached = await self._artefacts.get(key, lambda: self._compile(build, memory, progress, apart_from))
         if cached:
             progress.queue_seconds += time.monotonic() - asked  # another job's compile is no time of this one
@@ -257,7 +199,7 @@ class DockerExecutor:
     ) -> engine.Death | None:
         """Do ``work`` in the next free slot; how the slot was lost, if it was."""
         asked = time.monotonic()
-        (slot,) = await self._acquire(1, apart_from)
+        (slot,) = await self._slots.acquire(1, apart_from)
         progress.queue_seconds += time.monotonic() - asked
         progress.slot = slot.name
         try:
@@ -266,7 +208,7 @@ class DockerExecutor:
             _LOG.warning("sandbox slot lost: %s", error)
             return error.death
         finally:
-            self._release(slot)
+            self._slots.release(slot)
         return None
 
     async def _attempt(self, job: Job, progress: Progress, apart_from: str = "") -> engine.Death | None:
@@ -297,7 +239,7 @@ class DockerExecutor:
             return wanted
 
         asked = time.monotonic()
-        slots = await self._acquire(2)
+        slots = await self._slots.acquire(2)
         sides[PROGRAM].queue_seconds += time.monotonic() - asked
         sides[PROGRAM].attempts += 1
         ends = [Side(slot, job, side.program) for slot, job, side in zip(slots, jobs, sides, strict=True)]
@@ -311,7 +253,7 @@ class DockerExecutor:
                 side.slot = end.slot.name
                 side.compile = side.compile or end.compile
                 side.over = side.over or (side.compile is not None and not side.compile.ok)
-                self._release(end.slot)
+                self._slots.release(end.slot)
         return None
 
     async def _bear_talk(
@@ -388,7 +330,7 @@ class DockerExecutor:
         finally:
             self._quiet.spend(time.monotonic() - started)
             for slot in slots:
-                self._release(slot)
+                self._slots.release(slot)
 
     async def _every_slot(self) -> tuple[Slot, ...]:
         """All slots at once, or none of them if the pool does not get quiet soon.
@@ -396,71 +338,9 @@ class DockerExecutor:
         First in line: the case has waited for its turn already, and its call has a deadline.
         """
         asked = time.monotonic()
-        turn = self._turns.ask(self._count, first=True)
-        try:
-            await asyncio.wait({turn.granted}, timeout=_DRAIN_SECONDS)
-        except BaseException:
-            self._turns.withdraw(turn)
-            raise
+        slots = await self._slots.acquire_all(_DRAIN_SECONDS)
         self._quiet.spend(time.monotonic() - asked)
-        if turn.granted.done():
-            return turn.granted.result()
-        self._turns.withdraw(turn)
-        return ()
-
-    async def _acquire(self, count: int, apart_from: str = "") -> tuple[Slot, ...]:
-        """The next free slots. Waits for as long as some slot is alive, and for a while if none is."""
-        turn = self._turns.ask(count, apart_from if self._count > 1 else "")
-        alive_at = time.monotonic()
-        try:
-            while not turn.granted.done() and not self._closed and time.monotonic() - alive_at < _PATIENCE_SECONDS:
-                await asyncio.wait({turn.granted}, timeout=_HEAL_SECONDS)
-                if self._alive:
-                    alive_at = time.monotonic()
-        except BaseException:
-            self._turns.withdraw(turn)
-            raise
-        if turn.granted.done():
-            return turn.granted.result()
-        self._turns.withdraw(turn)
-        raise SandboxUnavailable(f"no sandbox slot is alive: {self._why_down}")
-
-    def _release(self, slot: Slot) -> None:
-        if slot.usable and not self._closed:
-            self._turns.put(slot)
-        else:
-            _LOG.info("replacing %s", slot.name)
-            self._alive.discard(slot)
-            self._spawn(self._replace(slot))
-
-    # ---- health
-
-    async def _new_slot(self, number: int) -> None:
-        uid_base = _FIRST_UID + (self._uid_window + number) % _UID_WINDOWS * _UIDS_PER_SLOT
-        name = f"slot-{number}"
-        memory = Limits().memory_bytes
-        slot = await Slot.start(self._client, self._image, self._owner, name, uid_base, memory, self._runtime)
-        self._alive.add(slot)
-        self._turns.put(slot)
-
-    async def _replace(self, slot: Slot) -> None:
-        """Remove a slot's container and start another until it works."""
-        await slot.close()
-        number = int(slot.name.rpartition("-")[2])
-        while not self._closed:
-            try:
-                await self._find_image()
-                await self._new_slot(number)
-            except (SlotLostError, *images.ENGINE_ERRORS) as error:
-                self._why_down = str(error)
-                await asyncio.sleep(_HEAL_SECONDS)
-            else:
-                return
-
-    async def _find_image(self) -> None:
-        """The image may have been removed, and built anew, since the last container was made of it."""
-        found = await asyncio.to_thread(images.find_image, self._client, self._wanted_image)
-        self._image = found if found is not None else self._image
+        return slots
 
     async def _is_healthy(self) -> bool:
         """True if a slot runs an empty program now."""
@@ -468,8 +348,3 @@ class DockerExecutor:
             return await self._attempt(_PROBE, Progress(None)) is None
         except SandboxUnavailable:
             return False
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
