@@ -20,7 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LAST_STANDARD = 2, MAX_DESCRIPTORS = 8, MAX_CHILDREN = 64, CHILD_FAILED = 70, NOBODY_ASKS = 71 };
+enum { LAST_STANDARD = 2, MAX_DESCRIPTORS = 8, MAX_CHILDREN = 64, OLD_KERNELS_CLOSE = 1024 };
+enum { CHILD_FAILED = 70, NOBODY_ASKS = 71 }; /* exit statuses */
 
 /* As launcher/processes.py packs it. */
 struct request {
@@ -65,7 +66,11 @@ static int take(const int *fds, int count) {
         if (dup3(fds[number], number, number > LAST_STANDARD ? O_CLOEXEC : 0) < 0)
             return -1;
     }
-    return close_range(count, ~0U, 0);
+    if (close_range(count, ~0U, 0) == 0)
+        return 0;
+    for (int fd = count; fd < OLD_KERNELS_CLOSE; fd++) /* before Linux 5.9 */
+        close(fd);
+    return 0;
 }
 
 /* The kernel then prefers every process of a candidate over the launcher. */
