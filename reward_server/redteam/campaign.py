@@ -41,7 +41,8 @@ class Result:
     detail: str
     """The verdicts that the breach rests on, or the outcome."""
     same_slot: bool
-    """Whether an honest program was seen in the slot of the attack. A server that is busy with others may not do so."""
+    """Whether an honest program was seen in the slot of the attack, if it had one. A server that is busy with others may
+    not do so."""
 
 
 def why_not(attack: Attack, able: Capabilities) -> str | None:
@@ -87,7 +88,7 @@ async def run_attack(client: AsyncRewardClient, attack: Attack, slots: int) -> R
     form = attack.form
     for _ in range(_TRIES_PER_SLOT * slots):
         honest = await send(form, HONEST[attack.language], HONEST_LIMITS)
-        same_slot = honest.execution.worker == verdict.execution.worker
+        same_slot = verdict.execution.worker in ("", honest.execution.worker)  # "": not compiled, from the store
         if not honest.passed:
             return made(Breach.POISONED, f"the honest program after it: {_said(honest)}", same_slot)
         if same_slot:
