@@ -41,8 +41,8 @@ class Result:
     detail: str
     """The verdicts that the breach rests on, or the outcome."""
     same_slot: bool
-    """Whether an honest program was seen in the slot of the attack, if it had one. A server that is busy with others may
-    not do so."""
+    """Whether an honest program was seen in the slot of the attack, if it had one. On a server that is busy with others
+    it may not be."""
 
 
 def why_not(attack: Attack, able: Capabilities) -> str | None:
