@@ -8,7 +8,8 @@ sure that the test which is compiled is the row's, whatever the program's text d
   conditional or a brace open that swallows the test.
 - C and C++: the program's ``main`` is renamed, and every macro that its text defines is undefined before the test. The
   test's ``main`` is found in the object file; two of them do not compile.
-- Rust: the test is a child module of the program's, with the macros of assertions as the standard library has them.
+- Rust: the test is in a module of the program's, so that it sees what is private; macros and common names are those of
+  the standard library, and ``assert_eq`` compares no value of a type of the program's with one of another type.
 - JavaScript: the test is run after the program, in the same global scope, with a ``require`` of its own.
 
 What it cannot make sure of is in docs/sandbox.md.
@@ -80,14 +81,55 @@ def _macros(text: str) -> set[str]:
     return names - {"defined", "__VA_ARGS__", "__VA_OPT__"}  # these are no macros, and cannot be undefined
 
 
-_RUST_TEST = """
-#[allow(unused_imports)]
+# An attribute that the program's text leaves open is spent on this.
+_RUST_END = "\nconst _: () = ();\npub mod gavel_test;\n"
+# What is named here goes before what the program has under that name; the test's own `use` goes before both.
+_RUST_NAMES = """#[allow(unused_imports)]
 use super::*;
+#[allow(unused_imports)]
+use ::std::{
+    borrow::ToOwned, boxed::Box, clone::Clone, cmp::{Eq, Ord, PartialEq, PartialOrd},
+    convert::{AsMut, AsRef, From, Into}, default::Default, iter::{DoubleEndedIterator, ExactSizeIterator},
+    iter::{Extend, IntoIterator, Iterator}, ops::{Fn, FnMut, FnOnce}, option::Option::{self, None, Some},
+    result::Result::{self, Err, Ok}, string::{String, ToString}, vec::Vec,
+};
+/// A comparison of two types is decided by whoever wrote one of them: the program may not.
+#[allow(dead_code)]
+pub(super) fn comparable<L: ?Sized, R: ?Sized>(_: &L, _: &R) {
+    let names = [::std::any::type_name::<L>(), ::std::any::type_name::<R>()];
+    let of_the_program = |name: &&str| {
+        let name = name.replace("unit::program::gavel_test::", "");
+        name.contains("unit::program::") || name.contains("dyn ")
+    };
+    if names[0] != names[1] && names.iter().any(of_the_program) {
+        ::std::panic!("assertion failed: the program's own type {} is compared with {}", names[0], names[1]);
+    }
+}
 """
 _RUST_MACROS = "".join(
     f"#[allow(unused_macros)]\nmacro_rules! {name} {{ ($($t:tt)*) => {{ ::std::{name}!($($t)*) }} }}\n"
-    for name in "assert assert_eq assert_ne debug_assert debug_assert_eq debug_assert_ne panic unreachable".split()
+    for name in """assert cfg column concat dbg debug_assert debug_assert_eq debug_assert_ne env eprint eprintln file
+    format format_args line matches module_path panic print println stringify todo unimplemented unreachable vec write
+    writeln""".split()
 )
+_RUST_COMPARISONS = "".join(
+    f"""#[allow(unused_macros)]
+macro_rules! {name} {{ ($l:expr, $r:expr $(, $($t:tt)*)?) => {{ match (&$l, &$r) {{ (l, r) => {{
+    $crate::program::gavel_test::comparable(l, r);
+    ::std::{name}!(*l, *r $(, $($t)*)?)
+}} }} }} }}
+"""
+    for name in ("assert_eq", "assert_ne")
+)
+_RUST_TEST = """mod test {{
+#[allow(unused_imports)]
+use super::*;
+{preamble}
+{source}
+pub fn run() {{ let _: () = main(); }}
+}}
+pub use self::test::run;
+"""
 _RUST_UNIT = """#![no_main]
 mod program;
 extern "C" { fn gavel_failed(kind: *const u8, text: *const u8, length: usize) -> !; }
@@ -107,11 +149,12 @@ pub extern "C" fn gavel_test_main() -> i32 {
 
 def join_rust(program: Program, test: ProgramTest) -> Joined:
     """``unit.rs``: the program is a module, the test a module inside it, so that it sees what is private."""
-    inner = f"{_RUST_TEST}{_RUST_MACROS}{test.preamble}\n{test.source}\npub fn run() {{ let _: () = main(); }}\n"
+    own = _RUST_TEST.format(preamble=test.preamble, source=test.source)
+    inner = f"{_RUST_NAMES}{_RUST_MACROS}{_RUST_COMPARISONS}{own}"
     return Joined(
         (
             ("unit.rs", _RUST_UNIT),
-            ("program.rs", f"{program.source}\npub mod gavel_test;\n"),
+            ("program.rs", f"{program.source}{_RUST_END}"),
             ("program/gavel_test.rs", inner),
             *program.files,
         )

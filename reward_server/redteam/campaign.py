@@ -12,9 +12,10 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from functools import partial
 
-from reward_server.client import AsyncRewardClient, Completion, Group, Limits, Verdict
+from reward_server.client import AsyncRewardClient, Capabilities, Completion, Group, Limits, Verdict
 from reward_server.redteam.entries import Attack
-from reward_server.redteam.tasks import HONEST, HONEST_LIMITS, completion, limits_of, task
+from reward_server.redteam.honest import HONEST
+from reward_server.redteam.tasks import HONEST_LIMITS, completion, limits_of, plain_form, slots_of, task
 from sandbox import job
 
 _TRIES_PER_SLOT = 4
@@ -40,7 +41,17 @@ class Result:
     detail: str
     """The verdicts that the breach rests on, or the outcome."""
     same_slot: bool
-    """Whether an honest program was seen in the slot of the attack. A server that is busy with others may not do so."""
+    """Whether an honest program was seen in the slot of the attack, if it had one. On a server that is busy with others
+    it may not be."""
+
+
+def why_not(attack: Attack, able: Capabilities) -> str | None:
+    """Why a server of these abilities cannot run ``attack``; None if it can. What was not run was not held."""
+    if attack.language not in {language.name for language in able.languages}:
+        return f"the server's sandbox has no {attack.language}: serve with --image full"
+    if able.sandbox_slots < slots_of(attack.form):
+        return "an interactive problem needs two sandbox slots, and the server has one: serve with --slots 2"
+    return None
 
 
 async def run_campaign(
@@ -70,17 +81,19 @@ async def run_campaign(
 
 async def run_attack(client: AsyncRewardClient, attack: Attack, slots: int) -> Result:
     """Send ``attack`` and then honest programs, until one was judged where the attack was."""
-    send = partial(_judge, client, attack)
-    verdict = await send(attack.source, limits_of(attack.form, attack.language))
+    send = partial(_judge, client, attack.language)
+    verdict = await send(attack.form, attack.source, limits_of(attack.form, attack.language))
     made = partial(Result, attack)
     same_slot = False
+    form = attack.form
     for _ in range(_TRIES_PER_SLOT * slots):
-        honest = await send(HONEST[attack.language], HONEST_LIMITS)
-        same_slot = honest.execution.worker == verdict.execution.worker
+        honest = await send(form, HONEST[attack.language], HONEST_LIMITS)
+        same_slot = verdict.execution.worker in ("", honest.execution.worker)  # "": not compiled, from the store
         if not honest.passed:
             return made(Breach.POISONED, f"the honest program after it: {_said(honest)}", same_slot)
         if same_slot:
             break
+        form = plain_form(form)
     return made(_breach(attack, verdict), _said(verdict), same_slot)
 
 
@@ -94,11 +107,11 @@ def _breach(attack: Attack, verdict: Verdict) -> Breach | None:
     return None
 
 
-async def _judge(client: AsyncRewardClient, attack: Attack, source: str, limits: job.Limits) -> Verdict:
+async def _judge(client: AsyncRewardClient, language: str, form: str, source: str, limits: job.Limits) -> Verdict:
     group = Group(
         "code",
-        task(attack.form, attack.language),
-        [Completion(completion(attack.language, source))],
+        task(form, language),
+        [Completion(completion(language, source))],
         limits=Limits(**asdict(limits)),
     )
     [result] = await client.score([group])

@@ -1,8 +1,8 @@
 """The attacks: ``attacks/*.toml``.
 
-An entry holds ``name``, ``class`` (:data:`CLASSES`), ``forms``, ``source``, ``why`` and, where they differ from the
-default, ``language`` (``python``), ``expect`` (the only outcomes that are right) and ``known_limit`` (true: the form
-shares a process with the program and cannot hold this attack; it is run, and shown apart).
+An entry holds ``name``, ``class`` (:data:`CLASSES`), ``forms`` (of ``tasks.py``), ``source``, ``why`` and, where they
+differ from the default, ``language`` (``python``), ``expect`` (the only outcomes that are right) and ``known_limit``
+(true: the form shares a process with the program and cannot hold this attack; it is run, and shown apart).
 """
 
 from __future__ import annotations

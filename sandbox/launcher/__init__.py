@@ -20,7 +20,8 @@
                     program; purity.py: which tests may run in the standing process itself, not in a fork of it
     solution.py     the side of the candidate
     suite.py        the test side, for test files of pytest and unittest
-    shared.py       assert tests in one process
+    shared.py       assert tests in one process; equality.py: comparisons in them; own_words.py: operands that are the
+                    test's alone
 
 The candidate runs as an unprivileged uid. The supervisor and the zygote are root with the few capabilities of
 :data:`sandbox.docker.CAPABILITIES`.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 
 WORK = "/w"
@@ -128,30 +127,24 @@ def _names(place: str, keep: str | None) -> list[str]:
 
 def _empty(place: str, keep: str | None) -> bool:
     names = _names(place, keep)
-    for name in names:
-        path = f"{place}/{name}"
-        if not _remove_home(path):
-            _remove(path)
+    folders = [path for name in names if not _unlinked(path := f"{place}/{name}")]
+    # No recursion, and no long path: a folder within a folder is first moved up. Programs nest them by the thousand.
+    while folders:
+        folder = folders.pop()
+        for name in os.listdir(folder):
+            if not _unlinked(f"{folder}/{name}"):
+                folders.append(f"{place}/{os.urandom(16).hex()}")
+                os.rename(f"{folder}/{name}", folders[-1])
+        os.rmdir(folder)
     return not names or not _names(place, keep)
 
 
-def _remove_home(path: str) -> bool:
-    """Remove a working directory that holds no more than the program, as most do."""
-    if not path.startswith(f"{WORK}/"):
+def _unlinked(path: str) -> bool:
+    """Remove it; False for a folder, which is left."""
+    if stat.S_ISDIR(os.lstat(path).st_mode):
         return False
-    try:
-        os.unlink(f"{path}/{MAIN}")  # nobody but root can make ``path`` itself a link
-        os.rmdir(path)
-    except OSError:
-        return False
+    os.unlink(path)
     return True
-
-
-def _remove(path: str) -> None:
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
-    else:
-        os.unlink(path)
 
 
 def write_file(path: str, content: bytes) -> None:

@@ -3,7 +3,8 @@
 A candidate that knows this file can forge the completion record: it shares the interpreter with it. What ends the
 common cheats is that nothing counts but a record that is written after the last line of the test: ``os._exit``,
 ``sys.exit`` and a killed process leave none. The record needs a token that stays unread in a descriptor while the
-candidate runs, and is read and written by functions that were bound before it was loaded.
+candidate runs, and is read and written by functions that were bound before it was loaded. The test has built-ins of its
+own, and objects that equal everything are found out (:mod:`equality`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import types
 from typing import Any, NoReturn
 
-from sandbox.launcher import program
+from sandbox.launcher import equality, program
 
 TOKEN = 5
 TOKEN_BYTES = 32
@@ -29,13 +30,14 @@ def run_shared(
     """Header: ``entry_point``. Blobs: source, preamble, case. The record is the token and nothing else."""
     source, preamble, case = blobs
     sources = {"<preamble>": preamble.decode("utf-8"), "<case>": case.decode("utf-8")}
+    entry_point = header["entry_point"]
+    own: dict[str, Any] = {"__name__": "test", "__builtins__": dict(vars(builtins))}
     # A test that does not compile must not be seen by the program, so this comes first.
-    codes = [compile(text, name, "exec", dont_inherit=True) for name, text in sources.items()]
+    codes = equality.compile_guarded(sources, entry_point, own)
     loaded = program.load(source, "solution")
     namespace = types.ModuleType("test").__dict__
-    namespace.update({name: value for name, value in loaded.items() if name not in vars(builtins)})
-    namespace.update(__name__="test", __builtins__=builtins)
-    entry_point = header["entry_point"]
+    namespace.update({name: value for name, value in loaded.items() if name not in own["__builtins__"]})
+    namespace.update(own)
     try:
         exec(codes[0], namespace)  # noqa: S102  # the data set's own test source
         if entry_point is not None:
