@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -42,14 +42,14 @@ async def test_an_unknown_runtime_is_unavailable_and_says_which_there_are() -> N
 
 
 async def test_a_slot_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    start = engine.start
+    create = engine.create
 
-    def start_and_kill(client: docker.DockerClient, container: str) -> None:
-        start(client, container)
-        client.api.kill(container)
+    def without_a_uid(client: docker.DockerClient, image: str, owner: engine.Owner, slot: str, *_: object) -> str:
+        nonsense: Any = "nonsense"
+        return create(client, image, owner, slot, nonsense, 1 << 29)
 
-    monkeypatch.setattr(engine, "start", start_and_kill)
-    with pytest.raises(SandboxUnavailable, match="did not start: slot-0: the container was killed or cut off from out"):
+    monkeypatch.setattr(engine, "create", without_a_uid)
+    with pytest.raises(SandboxUnavailable, match=r"(?s)slot-0: the launcher ended with status 1 .*literal for int"):
         await DockerExecutor(slots=1).start()
 
 
