@@ -214,6 +214,7 @@ def autopsy(client: docker.DockerClient, container: str) -> Death:
     """Why the stream of ``container`` ended. Never raises for an engine that is gone: that is an answer."""
     try:
         state = client.api.inspect_container(container)["State"]
+        unlimited = _unlimited(client)
     except docker.errors.NotFound:
         return Death("the container was removed from outside", by_itself=False)
     except ENGINE_ERRORS as error:
@@ -222,7 +223,19 @@ def autopsy(client: docker.DockerClient, container: str) -> Death:
         return Death("the container ran out of memory", by_itself=True, out_of_memory=True)
     if state["Running"] or state["ExitCode"] in (137, 143):
         return Death("the container was killed or cut off from outside", by_itself=False)
-    return Death(f"the launcher ended with status {state['ExitCode']}", by_itself=True)
+    return Death(f"the launcher ended with status {state['ExitCode']}{unlimited}", by_itself=True)
+
+
+def _unlimited(client: docker.DockerClient) -> str:
+    """What the engine says that it cannot limit, as the end of a sentence. The launcher does not run without limits."""
+    info = client.info()
+    lacking = [key for key in ("MemoryLimit", "PidsLimit") if not info.get(key, True)]
+    if not lacking:
+        return ""
+    return (
+        f": the engine has no {' and no '.join(lacking)} (`docker info`). A rootless engine needs cgroup v2 with the "
+        "controllers cpu, memory and pids delegated to its user"
+    )
 
 
 def reap(client: docker.DockerClient) -> int:

@@ -97,6 +97,10 @@ class Slot:
             await slot.close()
             death = engine.Death(f"the launcher was not ready within {_START_SECONDS:.0f} s", by_itself=False)
             raise SlotLostError(death) from error
+        except EOFError as error:
+            lost = await slot._lost(None)
+            await slot.close()
+            raise lost from error
         except BaseException:
             await slot.close()
             raise

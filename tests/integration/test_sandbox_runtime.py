@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from reward_server.client import Completion, Group, RewardClient
 from reward_server.local import LocalServer, LocalServerError
+from sandbox import docker as engine
 from sandbox.errors import SandboxUnavailable
 from sandbox.images import connect
 from sandbox.job import Job, Program, StdioTests
 from sandbox.pool import DockerExecutor
+
+if TYPE_CHECKING:
+    import docker
 
 pytestmark = pytest.mark.docker
 
@@ -34,6 +39,18 @@ async def test_an_unknown_runtime_is_unavailable_and_says_which_there_are() -> N
     pool = DockerExecutor(slots=2, runtime="no-such-runtime")
     with pytest.raises(SandboxUnavailable, match=r"no OCI runtime 'no-such-runtime', it has .*runc.*: install it"):
         await pool.start()
+
+
+async def test_a_slot_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    create = engine.create
+
+    def without_a_uid(client: docker.DockerClient, image: str, owner: engine.Owner, slot: str, *_: object) -> str:
+        nonsense: Any = "nonsense"
+        return create(client, image, owner, slot, nonsense, 1 << 29)
+
+    monkeypatch.setattr(engine, "create", without_a_uid)
+    with pytest.raises(SandboxUnavailable, match=r"(?s)slot-0: the launcher ended with status 1 .*literal for int"):
+        await DockerExecutor(slots=1).start()
 
 
 def test_a_server_says_which_runtime_it_uses(tmp_path: Path) -> None:

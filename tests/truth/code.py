@@ -20,7 +20,8 @@ MBPP_PLUS_SHARED = {"Mbpp/255"}
 """One of its results has 128 million values, and four have 6 million: more than cross between two processes, at most 4
 million. Test and program share one process there, and the two largest results, the reference's and the program's, need
 over 2 GiB."""
-_SHARED_BYTES = 4 << 30
+_SHARED_LIMITS = {"memory_bytes": 4 << 30, "cpu_seconds": 40, "wall_seconds": 120}
+"""All of their values are looked at before they are compared."""
 
 
 def rows(data: Path, address: str) -> Iterator[Row]:
@@ -98,7 +99,7 @@ def _sets(code: Path) -> list[_Set]:
              lambda row: row["canonical_solution"], spec=_plus_params),
         _Set("MBPP+, all inputs", code / "evalplus/MbppPlus.jsonl.gz",
              lambda row: _fenced(row["canonical_solution"]), spec=_plus_params,
-             limits=lambda row: {"memory_bytes": _SHARED_BYTES} if row["task_id"] in MBPP_PLUS_SHARED else None,
+             limits=lambda row: _SHARED_LIMITS if row["task_id"] in MBPP_PLUS_SHARED else None,
              note="Mbpp/255 in one process with 4 GiB: a result has 128 million values"),
     ]  # fmt: skip
 

@@ -132,6 +132,32 @@ def test_a_container_that_is_gone_has_no_memory_limit() -> None:
         engine.set_memory(gone, "gone", 1 << 30)
 
 
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        (
+            {"MemoryLimit": False, "PidsLimit": False},
+            ": the engine has no MemoryLimit and no PidsLimit (`docker info`)",
+        ),
+        ({"MemoryLimit": True, "PidsLimit": False}, ": the engine has no PidsLimit (`docker info`)"),
+        ({"MemoryLimit": True, "PidsLimit": True}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_launcher_that_ended_for_want_of_limits_says_so(limits: dict[str, bool], said: str) -> None:
+    class Rootless(Engine):
+        def inspect_container(self, container: str) -> dict[str, Any]:
+            return {"State": {"OOMKilled": False, "Running": False, "ExitCode": 71}}
+
+        def info(self) -> dict[str, Any]:
+            return limits
+
+    client: Any = Rootless((), used="runc")
+    death = engine.autopsy(client, "made")
+    assert death.by_itself
+    assert death.reason.partition(". A rootless")[0] == f"the launcher ended with status 71{said}"
+
+
 @pytest.mark.parametrize("command", [redteam, verify])
 def test_a_runtime_for_a_server_that_runs_already_is_refused(command: Any) -> None:
     arguments = ["code", "--answer", "x"] if command is verify else []
