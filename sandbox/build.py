@@ -58,7 +58,7 @@ def build_of(job: Job) -> Build | None:
     language = LANGUAGES[job.program.language]
     if isinstance(job.tests, ProgramTest) and language.joined is not None:
         joined = join(language.joined.style, job.program, job.tests, language.suffixes[0])
-        commands = language.joined.compile_commands
+        commands = language.joined.apart_commands if job.tests.declaration else language.joined.compile_commands
         return Build(language, _encoded(joined), commands, language.joined.run_command, _bytes(joined.stdin))
     if not language.compile_commands:
         return None

@@ -154,6 +154,9 @@ class ProgramTest:
     """C, C++, Rust: with a ``main`` whose return means that all is right. JavaScript: statements that throw."""
     preamble: str = ""
     """Before the program in C and C++ (headers that the prompt promised), before the test elsewhere."""
+    declaration: str = ""
+    """C and C++: declares what the test calls. Then the test is compiled apart from the program, and none of the
+    program's operators, overloads and macros has a say in it. Empty: both are compiled as one text."""
 
 
 Tests = StdioTests | CallTests | AssertTests | SuiteTests | StreamTests | ProgramTest

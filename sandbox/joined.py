@@ -7,7 +7,8 @@ sure that the test which is compiled is the row's, whatever the program's text d
 - The program's text is a file of its own (``#include``, ``mod``, a script): it cannot leave a comment, a string, a
   conditional or a brace open that swallows the test.
 - C and C++: the program's ``main`` is renamed, and every macro that its text defines is undefined before the test. The
-  test's ``main`` is found in the object file; two of them do not compile.
+  test's ``main`` is found in the object file; two of them do not compile. Where the row declares what its test calls,
+  the test is compiled apart, and the linker joins them.
 - Rust: the test is in a module of the program's, so that it sees what is private; macros and common names are those of
   the standard library, and ``assert_eq`` compares no value of a type of the program's with one of another type.
 - JavaScript: the test is run after the program, in the same global scope, with a ``require`` of its own.
@@ -37,6 +38,8 @@ class Joined:
 
 def join_c(program: Program, test: ProgramTest, suffix: str) -> Joined:
     """``unit.c`` or ``unit.cpp``: the preamble (headers of the test), the program, the test."""
+    if test.declaration:
+        return _apart(program, test, suffix)
     names = sorted({name for text in (program.source, *(text for _, text in program.files)) for name in _macros(text)})
     unit = "".join(
         [
@@ -49,6 +52,15 @@ def join_c(program: Program, test: ProgramTest, suffix: str) -> Joined:
         ]
     )
     return Joined(((f"unit{suffix}", unit), (f"program{suffix}", program.source), *program.files))
+
+
+def _apart(program: Program, test: ProgramTest, suffix: str) -> Joined:
+    """The program and, in a file of its own, the test, which sees of it what is declared."""
+    unit = f'{test.preamble}\n{_FIRST_IN_C}#include "program{suffix}"\n'
+    source = f'{test.preamble}\n{test.declaration}\n#include <assert.h>\n#line 1 "test{suffix}"\n{test.source}\n'
+    return Joined(
+        ((f"unit{suffix}", unit), (f"program{suffix}", program.source), (f"test{suffix}", source), *program.files)
+    )
 
 
 _BLANKS = re.compile(r"[\s\\]*+")
@@ -96,13 +108,18 @@ use ::std::{
 /// A comparison of two types is decided by whoever wrote one of them: the program may not.
 #[allow(dead_code)]
 pub(super) fn comparable<L: ?Sized, R: ?Sized>(_: &L, _: &R) {
+    fn of_the_program(name: &str) -> Vec<&str> {
+        let words = name.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
+        let is_own = |word: &&str| *word == "dyn"
+            || word.starts_with("unit::program::") && !word.starts_with("unit::program::gavel_test::");
+        let mut own: Vec<&str> = words.filter(is_own).collect();
+        own.sort();
+        own.dedup();
+        own
+    }
     let names = [::std::any::type_name::<L>(), ::std::any::type_name::<R>()];
-    let of_the_program = |name: &&str| {
-        let name = name.replace("unit::program::gavel_test::", "");
-        name.contains("unit::program::") || name.contains("dyn ")
-    };
-    if names[0] != names[1] && names.iter().any(of_the_program) {
-        ::std::panic!("assertion failed: the program's own type {} is compared with {}", names[0], names[1]);
+    if of_the_program(names[0]) != of_the_program(names[1]) {
+        ::std::panic!("assertion failed: a {} is compared with a {}, by the program's rule", names[0], names[1]);
     }
 }
 """

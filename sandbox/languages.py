@@ -40,6 +40,8 @@ class JoinedCommands:
     style: JoinStyle
     compile_commands: tuple[tuple[str, ...], ...]
     run_command: tuple[str, ...] = ("{program}/main",)
+    apart_commands: tuple[tuple[str, ...], ...] = ()
+    """Instead, where the row declares what its test calls. Empty: the language has no declarations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,10 @@ _LINKED = ("-lm", "-Wl,--as-needed", "-l:libcrypto.so.3")
 """The last is linked only if it is used: MD5 and the like, which every image has for Python."""
 
 
+_HARNESS = "/opt/gavel/harness/harness.o"
+"""First among the objects: what it has the loader run before everything else then is first indeed."""
+
+
 def _gcc(name: str, compiler: str, standard: str, suffixes: tuple[str, ...], aliases: tuple[str, ...]) -> Language:
     """-pipe: no temporary files between the compiler and the assembler."""
     flags = (f"-std={standard}", "-O2", "-pipe", "-fmax-errors=5")
@@ -119,7 +125,16 @@ def _gcc(name: str, compiler: str, standard: str, suffixes: tuple[str, ...], ali
             compile_commands=(
                 (compiler, *flags, "-c", "-o", "unit.o", f"unit{suffixes[0]}"),
                 ("/usr/bin/objcopy", "--redefine-sym", "main=gavel_test_main", "unit.o"),
-                (compiler, "-o", "{out}/main", "unit.o", "/opt/gavel/harness/harness.o", *_LINKED),
+                (compiler, "-o", "{out}/main", _HARNESS, "unit.o", *_LINKED),
+            ),
+            # The test keeps its own copies of all templates that it uses, and nobody else may have its symbols.
+            apart_commands=(
+                (compiler, *flags, "-c", "-o", "test.o", f"test{suffixes[0]}"),
+                ("/usr/bin/ld", "-r", "--force-group-allocation", "-o", "apart.o", "test.o"),
+                ("/usr/bin/objcopy", "--redefine-sym", "main=gavel_test_main", "--redefine-sym", "memcmp=gavel_memcmp",
+                 "--keep-global-symbol", "gavel_test_main", "apart.o"),
+                (compiler, *flags, "-c", "-o", "unit.o", f"unit{suffixes[0]}"),
+                (compiler, "-o", "{out}/main", _HARNESS, "apart.o", "unit.o", *_LINKED),
             ),
         ),
         run_command=("{program}/main",),
@@ -130,7 +145,7 @@ def _gcc(name: str, compiler: str, standard: str, suffixes: tuple[str, ...], ali
         definition=_C_DEFINITION,
         body_end=_BRACE,
         image="slim",
-    )
+    )  # fmt: skip
 
 
 LANGUAGES: dict[str, Language] = {

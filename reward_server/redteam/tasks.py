@@ -9,8 +9,10 @@ from sandbox.job import MIB, Limits
 
 FORMS = (
     "stdio", "checker", "interactive", "interactive_fragile", "calls", "asserts", "shared", "pytest", "unittest",
-    "program",
+    "program", "program_undeclared",
 )  # fmt: skip
+"""As the verifier names them, but for: ``checker``, and ``interactive_fragile``, whose interactor breaks down easily;
+``program_undeclared``, a C or C++ test that is compiled as one text with the program."""
 LIMITS = Limits(cpu_seconds=0.3, wall_seconds=1.0, memory_bytes=128 * MIB, output_bytes=MIB, processes=32)
 SUITE_LIMITS = replace(LIMITS, cpu_seconds=2.0, wall_seconds=10.0)
 """The runner's own start is part of what a suite uses."""
@@ -97,6 +99,8 @@ def task(form: str, language: str = "python") -> dict[str, Any]:
         calls = [{"args": [n], "expected": mix(n)} for n in INPUTS]
         return {"form": "calls", "entry_point": "mix", "cases": calls}
     if form == "program":
+        return _program(language) | {"declaration": _DECLARATIONS.get(language, "")}
+    if form == "program_undeclared":
         return _program(language)
     asserts = (f"    assert candidate({n}) == {mix(n)}, 'wrong for {n}'\n" for n in INPUTS)
     preamble = "def check(candidate):\n" + "".join(asserts)
@@ -165,6 +169,7 @@ _PROGRAM_TESTS = {
     ),
 }
 """(preamble, test) of each language."""
+_DECLARATIONS = {"c": "void mix(long n, long out[3]);", "cpp": "std::vector<long> mix(long n);"}
 
 
 def limits_of(form: str, language: str) -> Limits:

@@ -41,6 +41,12 @@ class ProgramParams(FunctionParams):
         default="",
         description='C and C++: put before the program, e.g. "#include <bits/stdc++.h>". Elsewhere: before the test.',
     )
+    declaration: Text = Field(
+        default="",
+        description='C and C++: declares what the test calls, e.g. "int add(int, int);". The test is then compiled '
+        "apart, and sees nothing else of the program: its operators and overloads have no say in the test, and its "
+        "function must have just these parameters.",
+    )
     cases: Annotated[tuple[ProgramCase, ...], Field(strict=False)] = Field(
         min_length=1, max_length=1, description="One: a program has one main. All that is checked stands in it."
     )
@@ -51,6 +57,9 @@ class ProgramParams(FunctionParams):
             raise ValueError(f"form program is for {', '.join(_ABLE)}; the language is {self.language!r}")
         if self.prefix and self.entry_point is None:
             raise ValueError("prefix needs entry_point: it tells whether a program stands alone")
+        style = LANGUAGES[self.language].joined
+        if self.declaration and style is not None and not style.apart_commands:
+            raise ValueError(f"declaration is for C and C++; the language is {self.language!r}")
         return self
 
     @property
@@ -75,7 +84,7 @@ class ProgramParams(FunctionParams):
 
     def tests(self) -> ProgramTest:
         """See :meth:`FormParams.tests`."""
-        return ProgramTest(self.cases[0].source, self.preamble)
+        return ProgramTest(self.cases[0].source, self.preamble, self.declaration)
 
     def judge_ended(self, case: CaseFacts) -> CaseVerdict:
         """See :meth:`FormParams.judge_ended`."""

@@ -13,7 +13,7 @@ import pytest_asyncio
 from sandbox.classify import Ending, classify, classify_compile
 from sandbox.facts import CaseFacts, RunFacts
 from sandbox.images import connect, ensure_image
-from sandbox.job import MIB, Job, Limits, Program, StdioTests
+from sandbox.job import MIB, Job, Limits, Program, ProgramTest, StdioTests
 from sandbox.languages import IMAGES, LANGUAGES
 from sandbox.pool import DockerExecutor
 
@@ -283,3 +283,49 @@ async def test_the_image_says_which_version_of_each_language_it_has(executor: Do
     versions = {language.name: language.version for language in await executor.languages()}
     assert versions.keys() == LANGUAGES.keys()
     assert all(any(letter.isdigit() for letter in version) for version in versions.values())
+
+
+RUST = """
+use std::collections::HashMap;
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point { x: i64, y: i64 }
+#[derive(Debug, PartialEq)]
+pub enum Problem { Empty(String) }
+fn point(x: i64) -> Point { Point { x, y: 2 * x } }
+fn name(n: i64) -> String { format!("{n}!") }
+fn first(words: &[&str]) -> Result<String, Problem> {
+    words.first().map(|word| word.to_string()).ok_or(Problem::Empty(vec!["none"].join("")))
+}
+fn counts(text: &str) -> HashMap<char, usize> {
+    let mut all = HashMap::new();
+    for c in text.chars() { *all.entry(c).or_insert(0) += 1; }
+    all
+}
+"""
+RUST_TEST = """
+use std::collections::HashMap;
+#[derive(Debug)]
+struct Near(f64);
+impl PartialEq<f64> for Near { fn eq(&self, other: &f64) -> bool { (self.0 - other).abs() < 1e-6 } }
+fn main() {
+    let candidate = point;
+    assert_eq!(candidate(1), Point { x: 1, y: 2 }, "the point of {}", 1);
+    assert_ne!(point(2), point(3));
+    assert_eq!(name(3), "3!");
+    assert_eq!(&name(4), &format!("{}!", 4));
+    assert_eq!(vec![point(1)], [point(1)]);
+    assert_eq!(first(&["a", "b"]), Ok("a".to_string()));
+    assert_eq!(first(&[]), Err(Problem::Empty(String::from("none"))));
+    assert_eq!(counts("aab"), HashMap::from([('a', 2), ('b', 1)]));
+    assert_eq!(Near(0.1 + 0.2), 0.3);
+    assert!(matches!(first(&[]), Err(Problem::Empty(_))));
+}
+"""
+
+
+@pytest.mark.parametrize("ends_right", [True, False])
+async def test_a_rust_test_compares_what_honest_programs_return(executor: DockerExecutor, ends_right: bool) -> None:
+    test = RUST_TEST if ends_right else RUST_TEST.replace('"3!"', '"4!"')
+    facts = await executor.run(Job(Program("rust", RUST), ProgramTest(test), Limits(memory_bytes=256 * MIB)))
+    (case,) = facts.cases
+    assert case.assert_completed is ends_right, (facts, case.assert_message)

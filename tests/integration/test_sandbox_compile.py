@@ -109,17 +109,25 @@ RIGHT = "int f(int x) { return x + 1; }"
 WRONG = "int f(int x) { return 2; }"
 
 
-async def joined(executor: DockerExecutor, source: str, language: str = "cpp") -> RunFacts:
-    return await executor.run(Job(Program(language, source), ProgramTest(TEST), LIMITS))
+DECLARED = pytest.mark.parametrize("declaration", ["", "int f(int);"], ids=["joined", "apart"])
 
 
+async def joined(
+    executor: DockerExecutor, source: str, language: str = "cpp", declaration: str = "", test: str = TEST
+) -> RunFacts:
+    tests = ProgramTest(test, declaration=declaration)
+    return await executor.run(Job(Program(language, source), tests, LIMITS))
+
+
+@DECLARED
 @pytest.mark.parametrize("source", [RIGHT, RIGHT + "\nint main() { return 1; }", "#define NDEBUG\n" + RIGHT])
-async def test_a_right_program_completes_its_test(executor: DockerExecutor, source: str) -> None:
+async def test_a_right_program_completes_its_test(executor: DockerExecutor, source: str, declaration: str) -> None:
     for language in ("c", "cpp", "cpp20"):
-        (case,) = (await joined(executor, source, language)).cases
+        (case,) = (await joined(executor, source, language, declaration)).cases
         assert (classify(case), case.assert_completed) == (Ending.OK, True), case
 
 
+@DECLARED
 @pytest.mark.parametrize(
     "source",
     [
@@ -147,9 +155,42 @@ async def test_a_right_program_completes_its_test(executor: DockerExecutor, sour
         "struct E { E() { char s[64]; long n = read(5, s, 64); write(4, s, n > 0 ? n : 0); _exit(0); } } e;\n" + WRONG,
     ],
 )
-async def test_nothing_but_the_tests_own_end_completes_it(executor: DockerExecutor, source: str) -> None:
-    facts = await joined(executor, source)
+async def test_nothing_but_the_tests_own_end_completes_it(
+    executor: DockerExecutor, source: str, declaration: str
+) -> None:
+    facts = await joined(executor, source, declaration=declaration)
     assert facts.attempts == 1
     assert [case.assert_completed for case in facts.cases] in ([], [False]), facts
-    (case,) = (await joined(executor, RIGHT)).cases
+    (case,) = (await joined(executor, RIGHT, declaration=declaration)).cases
     assert case.assert_completed
+
+
+async def test_a_test_that_is_compiled_apart_shares_objects_and_exceptions_with_the_program(
+    executor: DockerExecutor,
+) -> None:
+    declaration = """#include <map>
+#include <stdexcept>
+#include <string>
+#include <vector>
+std::map<std::string, std::vector<std::string>> f(const std::vector<std::string>& words, double limit);"""
+    program = """#include <map>
+#include <stdexcept>
+#include <string>
+#include <vector>
+std::map<std::string, std::vector<std::string>> f(const std::vector<std::string>& words, double limit) {
+    std::map<std::string, std::vector<std::string>> found;
+    for (const auto& word : words) found[word.substr(0, 1)].push_back(word);
+    if (found.size() > limit) throw std::out_of_range("too many");
+    return found;
+}"""
+    test = """int main() {
+    std::map<std::string, std::vector<std::string>> expected = {{"a", {"a", "ab"}}, {"b", {"b"}}};
+    assert(f({"a", "ab", "b"}, 2) == expected);
+    try { f({"a", "b"}, 1); assert(false); } catch (const std::out_of_range& error) {
+        assert(std::string(error.what()) == "too many");
+    }
+}"""
+    (case,) = (await joined(executor, program, declaration=declaration, test=test)).cases
+    assert case.assert_completed, case
+    (case,) = (await joined(executor, program.replace("0, 1", "0, 0"), declaration=declaration, test=test)).cases
+    assert case.assert_message.startswith("AssertionError: f(")

@@ -42,7 +42,9 @@ def rows(data: Path, address: str) -> Iterator[Row]:
 
 def _pack(row: dict[str, Any]) -> dict[str, Any]:
     headers = "" if row["task_id"] in _OWN_HEADERS else _HEADERS
-    return _program("cpp", row["task_id"], row["entry_point"], row["prompt"], row["test"], headers)
+    params = _program("cpp", row["task_id"], row["entry_point"], row["prompt"], row["test"], headers)
+    before, signature, _ = row["declaration"].partition(row["signature"])
+    return {**params, "declaration": f"{before}{signature.rstrip()};"}
 
 
 def _multipl_e(row: dict[str, Any], language: str) -> dict[str, Any]:

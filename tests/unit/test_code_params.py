@@ -45,6 +45,10 @@ from tests.unit.code_facts import ASSERTS, CALLS, STDIO, SUITE, weighted
         ({**CALLS, "rel_tol": -1}, "greater than or equal to 0"),
         ({**ASSERTS, "entry_point": None, "prefix": "def f():\n"}, "prefix needs entry_point"),
         ({**ASSERTS, "cases": [""]}, "at least 1 character"),
+        (
+            {"form": "program", "language": "rust", "cases": [{"source": "fn main() {}"}], "declaration": "fn f();"},
+            "declaration is for C and C++",
+        ),
     ],
 )
 def test_malformed_params_are_refused_with_the_reason(params: dict[str, Any], complaint: str):
