@@ -116,7 +116,7 @@ def create(
 
 def _host_config(client: docker.DockerClient, memory_bytes: int, runtime: str | None) -> dict[str, Any]:
     is_podman = _is_podman(client)
-    # Podman refuses this option. Inodes are charged to the container's memory, so that limit holds there.
+    # Podman refuses this option. The kernel charges inodes to the container's memory.
     inodes = "" if is_podman else f",nr_inodes={INODES}"
     # Podman makes these writable in a read-only container, and nobody wipes them between cases.
     closed = {"/run": "ro", "/var/tmp": "ro"} if is_podman else {}  # noqa: S108  # in there
@@ -155,8 +155,7 @@ def _check_runtime(client: docker.DockerClient, container: str, runtime: str) ->
         remove(client, container)
         raise RuntimeRefusedError(
             f"the engine was asked for the OCI runtime {runtime!r} and says that it uses {used!r}; where its API "
-            "cannot choose one, set it in the engine (podman --runtime NAME system service ...) and start without "
-            "--runtime"
+            "cannot choose one, set it in the engine (Podman: `runtime` in containers.conf) and start without --runtime"
         )
 
 
