@@ -12,6 +12,7 @@
     meter.py        CPU and memory as the container's cgroup (v1 or v2) counts them
     seccomp.py      a filter on top of Docker's own
     wire.py         frames; shared with the host
+    rehearsal.py    what the zygote does once, so that no fork does it for the first time
     runner.py       in the forked process: reads what it is to do, and does it
     commands.py     compilers, and programs of other languages than Python
     program.py      loads and runs a candidate's program; calls.py: calls its functions

@@ -27,10 +27,10 @@ def run_solution(_header: dict[str, Any], blobs: list[bytes]) -> NoReturn:
 class Solution:
     """Answers the test side."""
 
-    def __init__(self, namespace: dict[str, Any]) -> None:
+    def __init__(self, namespace: dict[str, Any], channel: int = CHANNEL) -> None:
         self._namespace = namespace
         self._objects: list[Any] = []
-        self._channel = Channel(CHANNEL, self._to_handle, self._from_handle)
+        self._channel = Channel(channel, self._to_handle, self._from_handle)
 
     def serve(self) -> NoReturn:
         """Answer until the channel closes."""

@@ -9,7 +9,7 @@ import traceback
 
 sys.path.insert(0, "/opt/gavel")
 
-from sandbox.launcher import runner, seccomp, supervisor, zygote
+from sandbox.launcher import rehearsal, runner, seccomp, supervisor, zygote
 
 sys.path.remove("/opt/gavel")
 
@@ -35,6 +35,7 @@ def main(uid_base: int) -> None:
     for name in WARM:
         __import__(name)
     host_stderr = os.dup(2)  # above the numbers that a program's own descriptors have, and closed in every fork
+    rehearsal.rehearse()
     runner.prepare()
     try:
         request = zygote.serve(theirs, pid)

@@ -103,6 +103,14 @@ async def outputs(executor: DockerExecutor, source: str, times: int = 1) -> list
         ),
         pytest.param(
             """
+            import sys
+            print("solution" in sys.modules, sys.argv, sys.getrecursionlimit(), sys.path[0], len(sys.path))
+            """,
+            "False ['/w/s/main.py'] 1020 /w/s 6\n",
+            id="nothing of the launcher's rehearsal",
+        ),
+        pytest.param(
+            """
             import os, resource
             print(os.getuid() == os.getgid() >= 10000, os.getgroups(), os.getsid(0) == os.getpid(), os.getcwd())
             print(resource.getrlimit(resource.RLIMIT_CORE), resource.getrlimit(resource.RLIMIT_NOFILE))
