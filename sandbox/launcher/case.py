@@ -204,16 +204,9 @@ class Case:
         report, self._output[f"{role}.report"] = self._fds.pipe(self._limits.report_bytes, uid)
         is_plain = not header and len(blobs) == 1
         spec = _NOTHING if is_plain else self._fds.memory_file(wire.pack(header, blobs))
-        limits = self._limits
-        self._pids[role] = self._zygote.fork(
-            role,
-            uid,
-            home,
-            limits.processes,
-            limits.cpu_stop_seconds,
-            limits.stack_bytes,
-            [stdin_fd, stdout, stderr, spec, report, *extra],
-        )
+        limits = self._limits.processes, self._limits.cpu_stop_seconds, self._limits.stack_bytes
+        fds = [stdin_fd, stdout, stderr, spec, report, *extra]
+        self._pids[role] = self._zygote.fork(role, uid, home, *limits, fds)
         for fd in (stdin_fd, stdout, stderr, report):
             self._fds.release(fd)
         if self._link is not None:

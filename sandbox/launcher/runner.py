@@ -6,9 +6,9 @@ import _random
 import os
 import random
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from sandbox.launcher import calls, commands, program, shared, solution, suite, tester, wire
+from sandbox.launcher import calls, commands, program, shared, solution, tester, wire
 
 STDIN, STDOUT, STDERR, SPEC, REPORT, CHANNEL = range(6)
 """Numbers of the descriptors that come with a request, in order. CHANNEL only where the role has one."""
@@ -28,12 +28,19 @@ ENVIRONMENT = {
     "PWD": program.HOME,
 }
 
+
+def _run_suite(header: dict[str, Any], blobs: list[bytes]) -> NoReturn:
+    from sandbox.launcher import suite  # it brings a megabyte that every other fork would be the dearer for
+
+    suite.run_suite(header, blobs)
+
+
 ROLES = {
     "stdio": program.run_stdio,
     "calls": calls.run_call,
     "solution": solution.run_solution,
     "tests": tester.run_tests,
-    "suite": suite.run_suite,
+    "suite": _run_suite,
     "shared": shared.run_shared,
     "compile": commands.run_compile,
     "command": commands.run_program,

@@ -10,6 +10,7 @@ from sandbox.launcher import processes, wire
 
 _CHUNK = 1 << 16
 _PROCESSES = 64
+_LOOK: int = socket.MSG_PEEK | socket.MSG_DONTWAIT
 _FOREVER_SECONDS = 10**7
 """The kernel's limit of CPU time counts over all cases; what holds for one is the supervisor's to watch."""
 
@@ -63,7 +64,7 @@ class TestProcess:
         if self._control is None or self._busy:
             return False
         try:
-            self._control.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            self._control.recv(1, _LOOK)
         except BlockingIOError:
             return True
         self.give_up()

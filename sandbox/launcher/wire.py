@@ -64,7 +64,7 @@ def unpack(frame: bytes) -> Frame:
     header_length, _ = _LENGTHS.unpack_from(frame)
     at = _LENGTHS.size + header_length
     try:
-        header = json.loads(frame[_LENGTHS.size : at])
+        header = json.loads(str(frame[_LENGTHS.size : at], "utf-8"))
         lengths = header.pop("blobs")
         blobs = []
         for length in lengths:

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from trainer.errors import InputError
 
+_TIMES = 3
+"""Each program in a round: a round that is over in a moment measures how it begins and ends."""
+
 
 @dataclass(frozen=True, slots=True)
 class Submission:
@@ -54,10 +57,10 @@ def asserts(data: Path | None) -> Workload:
     targets = {"subprocess": 2.5, "fork": 3.0, "docker run": 50.0}
     if data is not None:
         rows = _humaneval(data)
-        return Workload("asserts", f"HumanEval, {len(rows)} canonical solutions, split", rows, targets)
+        return Workload("asserts", f"HumanEval, {len(rows)} canonical solutions, split", rows * _TIMES, targets)
     found = []
     tasks = tomllib.loads(Path(__file__).with_name("tasks.toml").read_text(encoding="utf-8"))["task"]
-    for task in tasks * 4:
+    for task in tasks * 4 * _TIMES:
         test = f"def check(candidate):\n{task['check']}"
         wrong = task["source"].replace(task["replace"], task["with"])
         found.append(Submission("python", task["source"], test, task["name"]))
@@ -104,13 +107,13 @@ def _cases(count: int) -> tuple[tuple[str, str], ...]:
 def stdio() -> Workload:
     """A Python program of 10 tests."""
     right = Submission("python", _COUNT_PY, cases=_cases(10))
-    return Workload("stdio", "Python, 10 tests each", [right] * 12, {"subprocess": 4.0})
+    return Workload("stdio", "Python, 10 tests each", [right] * 12 * _TIMES, {"subprocess": 4.0})
 
 
 def cpp() -> Workload:
     """A C++ program of 20 tests. Each submission is compiled."""
     right = Submission("cpp", _COUNT_CPP, cases=_cases(20))
-    return Workload("cpp", "C++, compile and 20 tests each", [right] * 4, {"subprocess": 2.5})
+    return Workload("cpp", "C++, compile and 20 tests each", [right] * 4 * _TIMES, {"subprocess": 2.5})
 
 
 def group() -> Workload:

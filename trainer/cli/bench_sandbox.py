@@ -32,6 +32,8 @@ WORKLOADS = ("asserts", "stdio", "cpp", "group")
 OURS = "gavel"
 _DOCKER_RUNS = 4
 """Submissions per round that the slowest contestant gets: each costs it a third of a second or more."""
+_SETTLE_SECONDS = 1.0
+"""Before each contestant: an engine goes on clearing up after its containers are gone."""
 _LIMITS = Limits(cpu_seconds=10.0, wall_seconds=60.0)
 
 EPILOG = """\b
@@ -180,6 +182,7 @@ async def _rounds(
         for name, contest in contestants.items():
             given = _fresh(workload, f"round {turn}")
             given = given[:_DOCKER_RUNS] if name == "docker run" else given
+            await asyncio.sleep(_SETTLE_SECONDS)
             results[name].add(given, await contest(given, workers))
         for result in results.values():
             result.ratios.append(results[OURS].rates[-1] / result.rates[-1])
