@@ -27,8 +27,6 @@ MAX_RESULT_BYTES = 4096
 _FIRST_LOOK_SECONDS = 0.01
 """Most cases are over by then and are never looked at."""
 _MAX_CPUS = os.cpu_count() or 1
-_NOTHING = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-"""What a process gets that needs no more than its program; see :func:`sandbox.launcher.runner.run`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +102,8 @@ class _Baseline:
 
 class Case:
     """Runs one case. ``interrupted`` is asked whenever ``host`` is readable: True ends the case. ``while_waiting`` is
-    called now and then while the program runs. ``messages`` and ``send`` are for a plan with ``stream``."""
+    called now and then while the program runs. ``messages`` and ``send`` are for a plan with ``stream``. ``code``: of
+    :class:`streams.CodeFile`."""
 
     def __init__(
         self,
@@ -118,6 +117,7 @@ class Case:
         while_waiting: Callable[[], None],
         messages: Callable[[], list[wire.Frame]],
         send: link.Send,
+        code: int,
     ) -> None:
         self._zygote = zygote
         self._tests = tests
@@ -128,6 +128,7 @@ class Case:
         self._while_waiting = while_waiting
         self._messages = messages
         self._send = send
+        self._code = code
         self._link: link.Link | None = None
         self._cgroup = cgroup
         self._pids: dict[str, int] = {}
@@ -203,7 +204,7 @@ class Case:
         stderr, self._output[f"{role}.stderr"] = self._fds.pipe(streams.MAX_STDERR, uid, tail=role != "compile")
         report, self._output[f"{role}.report"] = self._fds.pipe(self._limits.report_bytes, uid)
         is_plain = not header and len(blobs) == 1
-        spec = _NOTHING if is_plain else self._fds.memory_file(wire.pack(header, blobs))
+        spec = self._code if is_plain else self._fds.memory_file(wire.pack(header, blobs))
         limits = self._limits.processes, self._limits.cpu_stop_seconds, self._limits.stack_bytes
         fds = [stdin_fd, stdout, stderr, spec, report, *extra]
         self._pids[role] = self._zygote.fork(role, uid, home, *limits, fds)

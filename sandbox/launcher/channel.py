@@ -50,7 +50,9 @@ class Channel:
 
     def send(self, message: list[Any]) -> None:
         """Raises NotPlainError, TooLargeError (nothing was sent), ChannelClosedError."""
-        data = values.encode(message, live=True, other=self._other)
+        self._write(values.encode(message, live=True, other=self._other))
+
+    def _write(self, data: bytes) -> None:
         view = memoryview(_LENGTH.pack(len(data)) + data)
         try:
             while view:

@@ -13,13 +13,15 @@ from __future__ import annotations
 import _thread
 import atexit
 import json
+import marshal
 import os
+import struct
 import sys
 import threading
 import traceback
 import types
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from sandbox.launcher import clean
 
@@ -29,6 +31,9 @@ HOME = f"{clean.WORK}/s"
 PATH = f"{HOME}/{clean.MAIN}"
 """Of its main source."""
 MAX_MESSAGE = 2000
+_LENGTH = struct.Struct(">I")
+KEPT_MARK = b"\xff"
+"""Begins a file for compiled code; no source and no frame begins so."""
 _new_module = types.ModuleType
 
 
@@ -65,16 +70,49 @@ def explain(error: BaseException, sources: dict[str, str]) -> str:
     return f"{type(error).__name__}: {message}"[:MAX_MESSAGE]
 
 
+class Kept:
+    """The compiled program, for the other cases of its job: they need not compile it again.
+
+    It is written before any code of the program runs, and is read by nobody but this program's own processes.
+    """
+
+    code = b""
+    """As it was kept; empty: not yet."""
+    file = -1
+    """Descriptor to keep it in; -1: nobody asks for it."""
+
+    @classmethod
+    def read(cls, data: bytes) -> bool:
+        """Take what the file holds, :data:`KEPT_MARK` first; False if there is nothing, or only a part."""
+        start = len(KEPT_MARK) + _LENGTH.size
+        if len(data) < start or _LENGTH.unpack_from(data, len(KEPT_MARK)) != (len(data) - start,):
+            return False
+        cls.code = data[start:]
+        return True
+
+    @classmethod
+    def write(cls, code: types.CodeType) -> None:
+        """Keep ``code``, if that is wanted, and close the file."""
+        if cls.file >= 0:
+            data = marshal.dumps(code)
+            write_all(cls.file, _LENGTH.pack(len(data)) + data)
+            os.close(cls.file)
+
+
 def compile_source(source: bytes) -> types.CodeType:
     """Compile, or report a compile error and end the process."""
+    if Kept.code:
+        return cast("types.CodeType", marshal.loads(Kept.code))  # noqa: S302  # see Kept
     try:
-        return compile(source.decode("utf-8"), PATH, "exec", dont_inherit=True)
+        code = compile(source.decode("utf-8"), PATH, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
         text = "".join(traceback.format_exception_only(error))
         sys.stderr.write(text)
         report({"compile": text[:MAX_MESSAGE]})
-    sys.stderr.flush()
-    os._exit(1)
+        sys.stderr.flush()
+        os._exit(1)
+    Kept.write(code)
+    return code
 
 
 def load(source: bytes, name: str, arguments: Sequence[str] = ()) -> dict[str, Any]:

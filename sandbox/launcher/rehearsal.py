@@ -8,6 +8,7 @@ fork then does not write to.
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import sys
@@ -49,7 +50,16 @@ def rehearse() -> None:
         sys.path[:], sys.argv[:] = path, arguments
         sys.setrecursionlimit(limit)
         del sys.modules["solution"]
+        _talk()
     _answer(namespace)
+
+
+def _talk() -> None:
+    """Read and write as a program does that has its input line by line."""
+    stdin = io.TextIOWrapper(io.BytesIO(b"3\n1 2 3\nend"), encoding="utf-8", errors="surrogateescape")
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="surrogateescape")
+    print(int(stdin.readline()), *map(int, stdin.readline().split()), stdin.read(), file=stdout)
+    stdout.flush()
 
 
 def _answer(namespace: dict[str, Any]) -> None:

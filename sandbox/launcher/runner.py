@@ -51,14 +51,23 @@ ROLES = {
 def run(role: str, home: str) -> NoReturn:
     """Become the process that is asked for: ``role`` is a key of :data:`ROLES`, ``home`` the working directory.
 
-    Its header and blobs are in SPEC; where that is empty there is no header, and the one blob is the program.
+    Its header and blobs are in SPEC. Where that is empty, or for compiled code (:class:`program.Kept`), there is no
+    header, and the one blob is the program.
     """
     try:
         if role == "test":
             os.environ.update(HOME=home, PWD=home)
         data = _read_all(SPEC)
-        os.close(SPEC)
-        header, blobs = wire.unpack(data) if data else ({}, [_read_program()])
+        header: dict[str, Any] = {}
+        blobs = [b""]
+        if data == program.KEPT_MARK:
+            program.Kept.file = SPEC
+        else:
+            os.close(SPEC)
+        if data and data[:1] != program.KEPT_MARK:
+            header, blobs = wire.unpack(data)
+        elif not program.Kept.read(data):
+            blobs = [_read_program()]
         _seed(random._inst)  # or all programs would draw the same numbers
         ROLES[header.get("role", role)](header, blobs)
         os._exit(0)

@@ -37,6 +37,29 @@ class Stream:
         return bool(part)
 
 
+class CodeFile:
+    """What a process gets that needs no more than its program: where several cases will run it, a file in memory for
+    the first to keep its compiled code in (:class:`sandbox.launcher.program.Kept`), which nobody can change then."""
+
+    def __init__(self, is_kept: bool) -> None:
+        self._is_sealed = not is_kept
+        if is_kept:
+            self.fd = os.memfd_create("code", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+            os.write(self.fd, b"\xff")  # program.KEPT_MARK
+        else:
+            self.fd = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+
+    def seal(self) -> None:
+        """Call it after every case: what has been written stays as it is."""
+        if not self._is_sealed and os.fstat(self.fd).st_size > 1:
+            fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, _SEALS)
+            self._is_sealed = True
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self.fd)
+
+
 class Descriptors:
     """All descriptors of one case, closed together."""
 

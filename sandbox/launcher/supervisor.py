@@ -22,12 +22,14 @@ import traceback
 from collections import deque
 from typing import Any, NoReturn
 
-from sandbox.launcher import case, clean, meter, processes, testing, wire
+from sandbox.launcher import case, clean, meter, processes, streams, testing, wire
 
 VERSIONS = "/opt/gavel/versions.json"
 """Written while the image was built: ``{language: version}``."""
 _STDIN_FORMS = {"stdio", "command", "recorded", "compile"}
 """Forms whose cases differ in standard input, and in what they get beside it."""
+_KEEPING_FORMS = {"stdio", "asserts"}
+"""Forms whose cases compile the same Python program."""
 HOST_IN, HOST_OUT, HOST_ERR = 0, 1, 2
 _FLUSH_SECONDS, _FLUSH_BYTES = 0.01, 1 << 16
 UID_PAIRS = 16
@@ -90,6 +92,7 @@ class Supervisor:
         files, shared, own = blobs[: len(names)], blobs[len(names) : -job["cases"]], blobs[-job["cases"] :]
         clean.write_program(names, files)
         is_clean = True
+        code = streams.CodeFile(job["form"] in _KEEPING_FORMS and job["cases"] > 1)
         for index, content in enumerate(own):
             if not is_clean or self._is_stopped(job["id"]) or (job["stream"] and not self._may_begin(job["id"], index)):
                 break
@@ -106,12 +109,15 @@ class Supervisor:
                 while_waiting=self._flush,
                 messages=functools.partial(self._messages, job["id"], index),
                 send=functools.partial(self._say, job["id"], index),
+                code=code.fd,
             )
             header, output = run.run(_plan(job, shared, index, content))
+            code.seal()
             is_clean = header["clean"]
             if header["stopped"] == case.INTERRUPTED:
                 break  # nobody waits for it
             self._send({"op": "case", "id": job["id"], "index": index, **header}, output)
+        code.close()
         is_clean = is_clean and (not names or clean.wipe(keep=None))
         self._send({"op": "done", "id": job["id"], "clean": is_clean})
         self._flush()
