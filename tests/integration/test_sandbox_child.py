@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from sandbox.facts import Stopped
 from sandbox.job import MIB, Job, Limits, Program, StdioTests
 from sandbox.pool import DockerExecutor
 from tests.integration.sandbox_pool import pool_of
@@ -144,6 +145,32 @@ async def test_a_program_that_opens_its_own_output_cannot_hold_the_launcher_up(e
     """
     assert len((await outputs(executor, source))[0]) <= 200_000
     assert await outputs(executor, "print('next')") == ["next\n"]
+
+
+async def test_the_cases_of_a_job_share_compiled_code_and_nothing_else(executor: DockerExecutor):
+    source = """
+        import os, sys, traceback
+        def where():
+            return traceback.extract_stack()[-1].line
+        def f(x, y=1): return x + y
+        f.__defaults__ = (os.getpid(),) if f(0) == 1 else None
+        for fd in (3, *range(5, 32)):  # 4 is where its own report goes
+            try: os.write(fd, b"x" * 99)
+            except OSError: pass
+        print(f(0) == os.getpid(), where(), os.listdir("."))
+    """
+    assert (
+        await outputs(executor, source, times=4) == ["True return traceback.extract_stack()[-1].line ['main.py']\n"] * 4
+    )
+
+
+async def test_a_first_case_that_ends_before_its_code_is_kept_holds_up_no_other(executor: DockerExecutor):
+    # Compiling this takes more memory than there is, in each case anew.
+    program = Program("python", "x = [" + "1.5, " * 2_000_000 + "]\nprint(input())")
+    limits = Limits(cpu_seconds=20, wall_seconds=60, memory_bytes=64 * MIB)
+    facts = await executor.run(Job(program, StdioTests((b"a", b"b")), limits))
+    assert [case.stopped for case in facts.cases] == [Stopped.MEMORY, Stopped.MEMORY]
+    assert await outputs(executor, "print('next')", times=2) == ["next\n"] * 2
 
 
 async def test_large_sources_and_inputs_cross_whole(executor: DockerExecutor):
