@@ -47,6 +47,8 @@ class Settings:
     """How much longer than the time limit a submission with the label time_limit_exceeded must take."""
     time_resolution_seconds: float
     """A measured time limit is a multiple of this."""
+    rounds_up: bool
+    """To the next multiple, as 2023-07 asks; else to the nearest, as problemtools does in legacy packages."""
     memory_bytes: int
     output_bytes: int
     validation_seconds: float
@@ -82,6 +84,7 @@ def read_settings(folder: Path) -> Settings:
         time_multiplier=multiplier,
         time_safety_margin=margin,
         time_resolution_seconds=_number(limits, "time_resolution", 1.0, path),
+        rounds_up=not is_legacy,
         memory_bytes=int(_number(limits, "memory", 1024 if is_legacy else 2048, path) * _MIB),
         output_bytes=int(_number(limits, "output", 8, path) * _MIB),
         validation_seconds=_number(limits, "validation_time", 60, path),

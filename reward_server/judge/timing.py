@@ -1,4 +1,4 @@
-"""The time limit of a package that gives none: its slowest accepted case, times the multiplier, rounded up.
+"""The time limit of a package that gives none: its slowest accepted case, times the multiplier, rounded.
 
 The same work costs more CPU time while something else keeps the core's other hardware thread or the caches busy. That
 only ever adds, so of several timings of a case the smallest is nearest to the truth. What a submission took while
@@ -31,6 +31,7 @@ class AcceptedTimes:
     def __init__(self, settings: Settings) -> None:
         self._multiplier = settings.time_multiplier
         self._step = settings.time_resolution_seconds
+        self._rounds_up = settings.rounds_up
         self._seconds: dict[Timed, float] = {}
         self._alone: Counter[Timed] = Counter()
 
@@ -64,4 +65,6 @@ class AcceptedTimes:
         return self._limit(max(self._seconds.values())) if self._seconds else None
 
     def _limit(self, seconds: float) -> float:
-        return max(self._step, math.ceil(seconds * self._multiplier / self._step) * self._step)
+        steps = seconds * self._multiplier / self._step
+        rounded = math.ceil(steps) if self._rounds_up else math.floor(steps + 0.5)
+        return max(1, rounded, math.ceil(seconds / self._step)) * self._step

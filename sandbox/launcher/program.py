@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import _thread
 import atexit
+import contextlib
 import json
 import marshal
 import os
@@ -92,10 +93,11 @@ class Kept:
 
     @classmethod
     def write(cls, code: types.CodeType) -> None:
-        """Keep ``code``, if that is wanted, and close the file."""
+        """Keep ``code``, if that is wanted, and close the file. What cannot be kept is compiled by each case."""
         if cls.file >= 0:
-            data = marshal.dumps(code)
-            write_all(cls.file, _LENGTH.pack(len(data)) + data)
+            with contextlib.suppress(ValueError, OSError):
+                data = marshal.dumps(code)
+                write_all(cls.file, _LENGTH.pack(len(data)) + data)
             os.close(cls.file)
 
 

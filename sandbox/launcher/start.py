@@ -34,7 +34,7 @@ def main(uid_base: int) -> None:
     ours.close()
     for name in WARM:
         __import__(name)
-    host_stderr = os.dup(2)  # above the numbers that a program's own descriptors have, and closed in every fork
+    host_stderr = os.dup(2)  # closed in every fork
     rehearsal.rehearse()
     runner.prepare()
     try:

@@ -37,11 +37,27 @@ def settle(times: AcceptedTimes, measure: Callable[[Submission, str], float | No
     return count
 
 
-@pytest.mark.parametrize(("seconds", "limit"), [([0.01], 1), ([0.2], 1), ([0.21], 2), ([0.1, 1.3, 0.2], 7)])
-def test_the_limit_is_the_slowest_case_times_the_multiplier_rounded_up(
-    settings: Settings, seconds: list[float], limit: float
+@pytest.mark.parametrize(
+    ("version", "multiplier", "seconds", "limit"),
+    [
+        ("legacy", 5, [0.01], 1),
+        ("legacy", 5, [0.29], 1),
+        ("legacy", 5, [0.1, 0.31, 0.2], 2),
+        ("legacy", 1.1, [1.25], 2),  # or the slowest one would not pass
+        ("2023-07", 5, [0.01], 1),
+        ("2023-07", 5, [0.2], 1),
+        ("2023-07", 5, [0.1, 0.21, 0.2], 2),
+    ],
+)
+def test_the_limit_is_the_slowest_case_times_the_multiplier_rounded_as_the_format_says(
+    tmp_path: Path, version: str, multiplier: float, seconds: list[float], limit: float
 ):
-    times = AcceptedTimes(settings)
+    key = "time_multipliers: {ac_to_time_limit" if version != "legacy" else "time_multiplier"
+    end = "}" if version != "legacy" else ""
+    (tmp_path / "problem.yaml").write_text(
+        f"problem_format_version: {version}\nname: x\nlimits:\n  {key}: {multiplier}{end}\n"
+    )
+    times = AcceptedTimes(read_settings(tmp_path))
     for at, one in enumerate(seconds):
         times.add((A, str(at)), one)
     settle(times, lambda _, name: seconds[int(name)])
