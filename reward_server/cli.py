@@ -67,7 +67,7 @@ class _NotStarted(click.ClickException):
     "--workers",
     type=click.IntRange(1, 1024),
     default=_DEFAULTS.workers,
-    help="Processes for verifiers that run no code.  [default: a quarter more than there are cores]",
+    help="Processes for verifiers that run no code.  [default: one for each core]",
 )
 @click.option(
     "--queue",

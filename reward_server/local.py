@@ -39,7 +39,7 @@ class LocalServer:
     """Starts a server on entering, stops it on leaving.
 
     Args:
-        slots: sandbox containers; None: one for each core.
+        slots: sandbox containers; None: a quarter more than there are cores.
         runtime: their OCI runtime, by the engine's name for it; None: the engine's default.
         require_sandbox: fail if there is no sandbox, instead of answering SANDBOX_UNAVAILABLE for code.
         log_path: where the server's log goes (appended); None: nowhere that lasts.

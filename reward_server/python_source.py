@@ -17,10 +17,8 @@ _BESIDE = (
 )
 
 
-@functools.lru_cache(maxsize=512)
 def python_problem(source: str) -> str | None:
-    """Why ``source`` does not compile, or None if it does. Blocks, but no other thread. The answer is kept: a task
-    comes again in every epoch."""
+    """Why ``source`` does not compile, or None if it does. Blocks, but no other thread."""
     if len(source) <= LARGE:
         return compile_problem(source)
     text = source.encode("utf-8", "surrogatepass")
@@ -35,8 +33,10 @@ def python_problem(source: str) -> str | None:
     return done.stdout.decode("utf-8", "replace").strip() or None
 
 
+@functools.lru_cache(maxsize=512)
 def compile_problem(source: str) -> str | None:
-    """Why ``source`` does not compile in this process, or None if it does."""
+    """Why ``source`` does not compile in this process, or None if it does. The answer is kept, of a source that is
+    not large: a task comes again in every epoch."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an odd escape in somebody's tests is not our warning

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from sandbox import docker as engine
@@ -15,7 +15,7 @@ from sandbox import images
 from sandbox.errors import SandboxUnavailable
 from sandbox.job import Limits
 from sandbox.slot import Slot, SlotLostError
-from sandbox.turns import Turns
+from sandbox.turns import Turn, Turns
 
 if TYPE_CHECKING:
     import docker
@@ -113,25 +113,27 @@ class Slots:
             SandboxUnavailable: no slot is alive.
         """
         turn = self._turns.ask(count, apart_from if self.count > 1 else "")
-        alive_at = time.monotonic()
-        try:
-            while not turn.granted.done() and not self._closed and time.monotonic() - alive_at < _PATIENCE_SECONDS:
-                await asyncio.wait({turn.granted}, timeout=_HEAL_SECONDS)
-                if self._alive:
-                    alive_at = time.monotonic()
-        except BaseException:
-            self._turns.withdraw(turn)
-            raise
-        if turn.granted.done():
-            return turn.granted.result()
-        self._turns.withdraw(turn)
-        raise self.none_alive()
+        slots = await self._granted(turn, self._while_alive(turn))
+        if not slots:
+            raise self.none_alive()
+        return slots
 
     async def acquire_all(self, seconds: float) -> tuple[Slot, ...]:
         """All slots at once, first in line, or none of them if that takes longer than ``seconds``."""
         turn = self._turns.ask(self.count, first=True)
+        return await self._granted(turn, asyncio.wait({turn.granted}, timeout=seconds))
+
+    async def _while_alive(self, turn: Turn[Slot]) -> None:
+        alive_at = time.monotonic()
+        while not turn.granted.done() and not self._closed and time.monotonic() - alive_at < _PATIENCE_SECONDS:
+            await asyncio.wait({turn.granted}, timeout=_HEAL_SECONDS)
+            if self._alive:
+                alive_at = time.monotonic()
+
+    async def _granted(self, turn: Turn[Slot], waiting: Awaitable[object]) -> tuple[Slot, ...]:
+        """What ``turn`` was granted when ``waiting`` is over; nothing if it was not, and then its place is given up."""
         try:
-            await asyncio.wait({turn.granted}, timeout=seconds)
+            await waiting
         except BaseException:
             self._turns.withdraw(turn)
             raise

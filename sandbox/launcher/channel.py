@@ -50,9 +50,7 @@ class Channel:
 
     def send(self, message: list[Any]) -> None:
         """Raises NotPlainError, TooLargeError (nothing was sent), ChannelClosedError."""
-        self._write(values.encode(message, live=True, other=self._other))
-
-    def _write(self, data: bytes) -> None:
+        data = values.encode(message, live=True, other=self._other)
         view = memoryview(_LENGTH.pack(len(data)) + data)
         try:
             while view:

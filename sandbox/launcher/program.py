@@ -24,7 +24,7 @@ import types
 from collections.abc import Sequence
 from typing import Any, NoReturn, cast
 
-from sandbox.launcher import clean
+from sandbox.launcher import clean, wire
 
 REPORT = 4
 HOME = f"{clean.WORK}/s"
@@ -33,8 +33,6 @@ PATH = f"{HOME}/{clean.MAIN}"
 """Of its main source."""
 MAX_MESSAGE = 2000
 _LENGTH = struct.Struct(">I")
-KEPT_MARK = b"\xff"
-"""Begins a file for compiled code; no source and no frame begins so."""
 _new_module = types.ModuleType
 
 
@@ -84,9 +82,9 @@ class Kept:
 
     @classmethod
     def read(cls, data: bytes) -> bool:
-        """Take what the file holds, :data:`KEPT_MARK` first; False if there is nothing, or only a part."""
-        start = len(KEPT_MARK) + _LENGTH.size
-        if len(data) < start or _LENGTH.unpack_from(data, len(KEPT_MARK)) != (len(data) - start,):
+        """Take what the file holds, :data:`wire.CODE_MARK` first; False if there is nothing, or only a part."""
+        start = len(wire.CODE_MARK) + _LENGTH.size
+        if len(data) < start or _LENGTH.unpack_from(data, len(wire.CODE_MARK)) != (len(data) - start,):
             return False
         cls.code = data[start:]
         return True

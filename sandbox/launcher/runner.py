@@ -60,11 +60,11 @@ def run(role: str, home: str) -> NoReturn:
         data = _read_all(SPEC)
         header: dict[str, Any] = {}
         blobs = [b""]
-        if data == program.KEPT_MARK:
+        if data == wire.CODE_MARK:
             program.Kept.file = SPEC
         else:
             os.close(SPEC)
-        if data and data[:1] != program.KEPT_MARK:
+        if data and data[:1] != wire.CODE_MARK:
             header, blobs = wire.unpack(data)
         elif not program.Kept.read(data):
             blobs = [_read_program()]

@@ -6,6 +6,8 @@ import fcntl
 import os
 import select
 
+from sandbox.launcher import wire
+
 MAX_STDERR = 4096
 _CHUNK = 1 << 18
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
@@ -45,7 +47,7 @@ class CodeFile:
         self._is_sealed = not is_kept
         if is_kept:
             self.fd = os.memfd_create("code", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-            os.write(self.fd, b"\xff")  # program.KEPT_MARK
+            os.write(self.fd, wire.CODE_MARK)
         else:
             self.fd = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 

@@ -30,8 +30,9 @@ CONTROL = 5
 """Number of the descriptor of the socket to the supervisor."""
 SOLUTION_GONE = 3
 SOLUTION_BROKE_PROTOCOL = 4
-MAX_RESIDENT_BYTES = 64 << 20
-"""A standing process that has grown over this makes room for a new one."""
+MAX_RESIDENT_BYTES = 40 << 20
+"""A standing process that has grown over this makes room for a new one. Half of it is shared with the zygote; the rest,
+kept tests included, must stay within what a container has for its launcher, or a program's own limit would shrink."""
 _CHUNK = 1 << 16
 
 Report = Callable[[dict[str, Any]], None]

@@ -16,6 +16,8 @@ Header = dict[str, Any]
 Frame = tuple[Header, list[bytes]]
 
 _LENGTHS = struct.Struct(">II")
+CODE_MARK = b"\xff"
+"""Begins a file for compiled code (:class:`sandbox.launcher.program.Kept`); no frame and no source begins so."""
 MAX_HEADER = 4 * 1024 * 1024
 MAX_BLOBS = 256 * 1024 * 1024
 

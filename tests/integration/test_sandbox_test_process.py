@@ -100,3 +100,12 @@ async def test_what_a_program_returned_does_not_stay(executor: DockerExecutor):
 async def test_sources_that_do_not_compile_or_hold_odd_text_are_answered(executor: DockerExecutor):
     odd = "assert f('\\x00\\ud800') == ['\\x00\\ud800']"
     assert await completed(executor, "def", odd, CHECK) == [False, True, True]
+
+
+async def test_tests_that_are_kept_take_no_memory_from_a_program(executor: DockerExecutor):
+    # Each of these stays compiled in the standing process.
+    large = [f"x = [{', '.join(str(n * 1.5 + seed) for n in range(20000))}]\n{CHECK}" for seed in range(60)]
+    for source in large:
+        assert await completed(executor, source) == [True]
+    hungry = "def f(x):\n    room = bytearray(118 << 20)\n    return [x] if len(room) else None\n"
+    assert await completed(executor, CHECK, program=hungry) == [True]

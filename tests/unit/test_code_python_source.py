@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from reward_server.errors import Reason, Unscored
-from reward_server.python_source import LARGE, python_problem
+from reward_server.python_source import LARGE, compile_problem, python_problem
 from reward_server.verifiers.base import Candidate
 from reward_server.verifiers.code import CodeVerifier
 from reward_server.verifiers.code_params import CodeParams
@@ -54,3 +54,11 @@ async def test_a_large_reference_is_compiled_once_and_beside_the_event_loop():
     turning.cancel()
     assert [error.reason for error in found if isinstance(error, Unscored)] == [Reason.BAD_REFERENCE] * 4
     assert turns > 20
+
+
+def test_only_sources_that_are_not_large_are_kept():
+    before = compile_problem.cache_info().currsize
+    assert python_problem("x = 1\n" + "#" * LARGE) is None
+    assert compile_problem.cache_info().currsize == before
+    assert python_problem("x = 1  # of this test") is None
+    assert compile_problem.cache_info().currsize == before + 1
